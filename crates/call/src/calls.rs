@@ -65,6 +65,10 @@ pub struct Stats {
     pub ended_by_refusal: u64,
     /// Calls that were dialled, answered, and hung up by whoever had dialled them.
     pub hung_up: u64,
+    /// Calls that the operator has disconnected.
+    pub disconnected: u64,
+    /// Calls refused because their conference is locked.
+    pub refused_locked: u64,
     /// Calls ended because the engine was shut down.
     pub ended_by_shutdown: u64,
     /// Calls that were taken over from another process.

@@ -20,12 +20,14 @@ pub struct DialOptions {
     /// The URI that the far end is shown as the caller; that of the room at this node if there is none. Some providers
     /// connect calls of the number alone that they know.
     pub from: Option<String>,
+    /// What the participant is shown as; the alias that is dialled if there is none.
+    pub display_name: Option<String>,
 }
 
 impl Default for DialOptions {
     /// A minute, in which a telephone rings a dozen times.
     fn default() -> DialOptions {
-        DialOptions { answer_within: Duration::from_secs(60), from: None }
+        DialOptions { answer_within: Duration::from_secs(60), from: None, display_name: None }
     }
 }
 

@@ -27,10 +27,13 @@ use crate::handover::message::{ExportedCall, ExportedReceived};
 use crate::handover::{NotExported, NotImported};
 use crate::media::ports::{MediaPort, PortError, PortPool};
 use crate::media::shard::{LegId, Silence};
+use crate::media::statistics;
 use crate::media::thread::{Command, Join, MediaThreads};
 use crate::outgoing_call::OutgoingCall;
+use crate::participants::{CommandError, MediaStatistics, ParticipantChanges};
+use crate::refusal_log::RefusalLog;
 use crate::rooms::RoomName;
-use crate::signalling::{Dial, Handover, Input, NoPort, Output, UserAgent};
+use crate::signalling::{Dial, Handover, Input, NoPort, Output, RefusedCall, UserAgent};
 use crate::sockets::{Connections, Datagrams, Identity, Refused};
 use crate::time::{Clock, Time};
 
@@ -53,6 +56,9 @@ pub(crate) struct Driver {
     pub(crate) identity: Option<Arc<Identity>>,
     pub(crate) refused: Refused,
     agent: Mutex<Agent>,
+    /// The revision of the participants.
+    revision: watch::Sender<u64>,
+    refusal_log: Mutex<RefusalLog>,
     datagrams: Arc<Datagrams>,
     calls: watch::Sender<Calls>,
     /// Held while the calls are published, so that an older count never follows a newer one.
@@ -124,6 +130,8 @@ impl Driver {
                 handovers: BTreeMap::new(),
                 dialled: BTreeMap::new(),
             }),
+            revision: watch::channel(0).0,
+            refusal_log: Mutex::default(),
             datagrams: Arc::new(datagrams),
             calls,
             published: Mutex::new(Published { calls: none, is_final: false }),
@@ -155,6 +163,8 @@ impl Driver {
                 outputs.extend(agent.agent.handle(now, input));
             }
         }
+        let revision = agent.agent.participant_revision();
+        self.revision.send_if_modified(|known| std::mem::replace(known, revision) != revision);
         let deadline = next_step(&agent.agent).map_or(u64::MAX, |at| at.0);
         if deadline < self.armed.load(Ordering::Relaxed) {
             self.earlier.notify_one();
@@ -172,10 +182,51 @@ impl Driver {
         let (waiting, outcome) = oneshot::channel();
         let begun = self.act_on(|agent, now| {
             let (begun, outputs) = agent.agent.dial(now, dial);
-            agent.dialled.extend(begun.iter().copied().zip([waiting]));
+            agent.dialled.extend(begun.iter().map(|(call, _)| *call).zip([waiting]));
             (begun, outputs)
         });
         begun.map(|call| OutgoingCall::new(call, Arc::downgrade(self), outcome))
+    }
+
+    /// Has the operator do something to a participant or a conference.
+    ///
+    /// # Errors
+    /// It is not done.
+    pub(crate) fn command(
+        self: &Arc<Driver>,
+        command: impl FnOnce(&mut UserAgent, Time) -> (Result<(), CommandError>, Vec<Output>),
+    ) -> Result<(), CommandError> {
+        self.act_on(|agent, now| command(&mut agent.agent, now))
+    }
+
+    /// What has changed of the participants since a revision, so many changes at most.
+    pub(crate) fn participants(&self, since: u64, at_most: usize) -> ParticipantChanges {
+        self.lock().agent.participants(self.clock.now(), since, at_most)
+    }
+
+    /// The revision of the participants, now and as it rises.
+    pub(crate) fn participant_revision(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// What is counted of the sound of all participants. The answers of the media threads are waited for, a tick or two.
+    pub(crate) async fn media_statistics(&self) -> Vec<MediaStatistics> {
+        let (mut counts, mut all) = (self.media.count(), Vec::new());
+        while let Some(of_thread) = counts.recv().await {
+            all.extend(of_thread);
+        }
+        let agent = self.lock();
+        statistics::named(all, |call| agent.agent.participant_of(call))
+    }
+
+    fn log_refusal(&self, refused: &RefusedCall) {
+        let mut log = self.refusal_log.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(not_logged) = log.admit(self.clock.now()) else { return };
+        let RefusedCall { remote, source_alias, destination_alias, status, reason } = refused;
+        tracing::info!(
+            remote_address = %remote, source_alias, destination_alias, status, reason, not_logged,
+            "a call was refused"
+        );
     }
 
     /// How far the streams have come of those in a conference whose sound is encrypted.
@@ -258,6 +309,8 @@ impl Driver {
                 })));
             }
             Output::Start(call) => self.media.send(Command::Start(LegId(call.0))),
+            Output::SetVoice { call, voice } => self.media.send(Command::SetVoice(LegId(call.0), voice)),
+            Output::Refused(refused) => self.log_refusal(&refused),
             Output::Change { call, plan } => self.media.send(Command::Change(LegId(call.0), Box::new(plan))),
             Output::Release(call) => {
                 if agent.ports.remove(&call).is_some() {

@@ -27,6 +27,7 @@ use crate::media::ports::PortPool;
 use crate::media::random;
 use crate::media::thread;
 use crate::outgoing_call::OutgoingCall;
+use crate::participants::{CommandError, Lock, MediaStatistics, ParticipantChanges, ParticipantId, Voice};
 use crate::probe::{self, ProbeError, Probed};
 use crate::rooms::{RoomName, Rooms};
 use crate::settings::{Settings, SettingsError, TlsSettings};
@@ -255,6 +256,59 @@ impl CallEngine {
     #[must_use]
     pub fn conferences(&self) -> BTreeSet<RoomName> {
         self.driver.conferences()
+    }
+
+    /// What has changed of the participants since a revision, so many changes at most; see [`ParticipantChanges`].
+    #[must_use]
+    pub fn participants(&self, since: u64, at_most: usize) -> ParticipantChanges {
+        self.driver.participants(since, at_most)
+    }
+
+    /// The revision of the participants, now and as it rises. As long as it stays, [`CallEngine::participants`] has
+    /// nothing new; how long each has taken part and what the media threads count do not raise it.
+    #[must_use]
+    pub fn participant_revision(&self) -> watch::Receiver<u64> {
+        self.driver.participant_revision()
+    }
+
+    /// What the media threads have counted of the sound of each participant. Takes a tick, for which the engine need not
+    /// be held.
+    pub fn media_statistics(&self) -> impl Future<Output = Vec<MediaStatistics>> + Send + use<> {
+        let driver = Arc::clone(&self.driver);
+        async move { driver.media_statistics().await }
+    }
+
+    /// Ends the call of a participant by a BYE.
+    ///
+    /// # Errors
+    /// There is no such participant, or its call is moving.
+    pub fn disconnect(&self, participant: ParticipantId) -> Result<(), CommandError> {
+        self.driver.command(|agent, now| agent.disconnect(now, participant))
+    }
+
+    /// Ends all calls of a conference.
+    ///
+    /// # Errors
+    /// Nobody is in it, or some of its calls are moving and go on.
+    pub fn disconnect_all(&self, room: &RoomName) -> Result<(), CommandError> {
+        self.driver.command(|agent, now| agent.disconnect_all(now, room))
+    }
+
+    /// Has the others hear a participant no longer, or again. It stays in its call and hears them.
+    ///
+    /// # Errors
+    /// There is no such participant.
+    pub fn set_voice(&self, participant: ParticipantId, voice: Voice) -> Result<(), CommandError> {
+        self.driver.command(|agent, now| agent.set_voice(now, participant, voice))
+    }
+
+    /// Locks or unlocks a conference: a locked one refuses new callers, and takes those that are dialled. It is unlocked
+    /// when its last participant has left.
+    ///
+    /// # Errors
+    /// Nobody is in it.
+    pub fn set_lock(&self, room: &RoomName, lock: Lock) -> Result<(), CommandError> {
+        self.driver.command(|agent, _| (agent.set_lock(room, lock), Vec::new()))
     }
 
     /// Gives the calls of a conference to the engine of another process that takes calls over at the other end of this

@@ -18,6 +18,8 @@
 //! [`CallEngine::dial`] calls somebody outside. Who may call a room that asks for it, and which devices may register,
 //! are its [`Accounts`].
 //!
+//! Who takes part, and what an operator does to them, is at [`CallEngine::participants`] and after it.
+//!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
 //! Not implemented: video, WebRTC, ICE.
@@ -32,8 +34,10 @@ pub mod fuzz;
 pub mod handover;
 mod logins;
 mod outgoing_call;
+mod participants;
 mod preflight;
 mod probe;
+mod refusal_log;
 mod rooms;
 mod settings;
 mod time;
@@ -60,6 +64,10 @@ pub use engine::{CallEngine, StartError};
 pub use logins::{Login, LoginError, Logins};
 pub use media::handshake::IdentityError;
 pub use outgoing_call::OutgoingCall;
+pub use participants::{
+    CallDirection, CommandError, Conference, ConferenceId, Encryption, Lock, MediaStatistics,
+    ParticipantChanges, ParticipantId, ParticipantState, StreamStatistics, Voice,
+};
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};
 pub use rooms::{Callers, Room, RoomName, Rooms};

@@ -7,10 +7,12 @@ use tokio::sync::oneshot;
 use crate::audio::Participant;
 use crate::dial::DialError;
 use crate::driver::Driver;
+use crate::participants::ParticipantId;
 
 /// A call that was dialled. Dropping it changes nothing: the call goes on.
 pub struct OutgoingCall {
     call: Participant,
+    participant: ParticipantId,
     driver: Weak<Driver>,
     outcome: Outcome,
 }
@@ -22,11 +24,17 @@ enum Outcome {
 
 impl OutgoingCall {
     pub(crate) fn new(
-        call: Participant,
+        (call, participant): (Participant, ParticipantId),
         driver: Weak<Driver>,
         outcome: oneshot::Receiver<Result<(), DialError>>,
     ) -> OutgoingCall {
-        OutgoingCall { call, driver, outcome: Outcome::Awaited(outcome) }
+        OutgoingCall { call, participant, driver, outcome: Outcome::Awaited(outcome) }
+    }
+
+    /// Names the participant that is called.
+    #[must_use]
+    pub fn participant(&self) -> ParticipantId {
+        self.participant
     }
 
     /// Waits until the call is answered, as long as the options say at most. It may be waited for again.

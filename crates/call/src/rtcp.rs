@@ -57,6 +57,35 @@ pub fn read(datagram: &[u8]) -> Option<Received> {
     Some(Received { ssrc, sent_at, ends })
 }
 
+/// How a far end receives a stream of this node, by its report (RFC 3550 section 6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// How many packets it has not received; 0 when duplicates outweigh them.
+    pub lost: u32,
+    /// The mean deviation of the packets' spacing, in units of the clock of the stream.
+    pub jitter: u32,
+}
+
+/// What the first report of a datagram says of the stream `ssrc`, if anything.
+#[must_use]
+pub fn heard(datagram: &[u8], ssrc: u32) -> Option<Heard> {
+    let block = match Compound::parse(datagram).ok()?.next()?.ok()? {
+        Packet::Sr(report) => report.report_blocks().find(|block| block.ssrc() == ssrc)?,
+        Packet::Rr(report) => report.report_blocks().find(|block| block.ssrc() == ssrc)?,
+        Packet::App(_)
+        | Packet::Bye(_)
+        | Packet::Sdes(_)
+        | Packet::TransportFeedback(_)
+        | Packet::PayloadFeedback(_)
+        | Packet::Xr(_)
+        | Packet::Unknown(_) => return None,
+    };
+    // Twenty-four bits with a sign.
+    let lost = block.cumulative_lost();
+    let lost = if lost & 0x0080_0000 == 0 { lost } else { 0 };
+    Some(Heard { lost, jitter: block.interarrival_jitter() })
+}
+
 /// A report of this node: what it has sent, and how it has received the far end's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report<'a> {

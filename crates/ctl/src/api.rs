@@ -383,6 +383,49 @@ pub(crate) fn release_in(value: &Value) -> Option<String> {
     }
 }
 
+/// Who is in a call.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Participant {
+    /// Its id.
+    pub(crate) id: String,
+    /// The Virtual Meeting Room.
+    #[serde(default)]
+    pub(crate) conference: String,
+    /// What it is shown as.
+    #[serde(default)]
+    pub(crate) display_name: String,
+    /// Who has called.
+    #[serde(default)]
+    pub(crate) source_alias: String,
+    /// The address of its node.
+    #[serde(default)]
+    pub(crate) media_node: String,
+    /// Since when it takes part; none before its call is answered.
+    #[serde(default)]
+    pub(crate) connect_time: Option<String>,
+    /// Whether it is muted.
+    #[serde(default)]
+    pub(crate) is_muted: bool,
+    /// Whether it is on hold.
+    #[serde(default)]
+    pub(crate) is_on_hold: bool,
+}
+
+/// A conference that somebody is in.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Conference {
+    /// Its id.
+    pub(crate) id: String,
+    /// The Virtual Meeting Room.
+    pub(crate) name: String,
+    /// Since when it lasts.
+    #[serde(default)]
+    pub(crate) start_time: Option<String>,
+    /// Whether new callers are refused.
+    #[serde(default)]
+    pub(crate) is_locked: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

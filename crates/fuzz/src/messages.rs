@@ -74,6 +74,19 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "\"0707070707070707070707070707070707070707070707070707070707070707\"",
     "\"34.1\"",
     "\"34.2\"",
+    "\"participants\"",
+    "\"since\"",
+    "\"to\"",
+    "\"removed\"",
+    "\"changed\"",
+    "\"statistics\"",
+    "\"outcomes\"",
+    "\"commands\"",
+    "\"command\"",
+    "\"participant\"",
+    "\"failure\"",
+    "\"missing\"",
+    "\"do\"",
 ];
 
 /// Reports, start, the manager's own upgrade, then the node: staged, asked to drain, drained, restarted, back.

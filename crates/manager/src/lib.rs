@@ -14,6 +14,8 @@ mod token_bucket;
 
 pub mod store;
 
+mod calls;
+
 pub mod driver;
 
 pub mod enrolment;
@@ -33,6 +35,7 @@ mod resources;
 pub mod rest;
 pub mod settings;
 pub mod start;
+mod view;
 
 #[cfg(test)]
 mod testing;

@@ -72,6 +72,8 @@ pub fn tally(stats: Stats) -> wire::Tally {
         dialled: _,
         not_answered: _,
         hung_up: _,
+        disconnected: _,
+        refused_locked,
         not_found,
         not_acceptable,
         cancelled: _,
@@ -86,7 +88,12 @@ pub fn tally(stats: Stats) -> wire::Tally {
     wire::Tally {
         carried,
         refused_maintenance,
-        refused_other: refused_limit + refused_resource + refused_rate + not_found + not_acceptable,
+        refused_other: refused_limit
+            + refused_resource
+            + refused_rate
+            + refused_locked
+            + not_found
+            + not_acceptable,
         vanished: ended_without_ack + ended_by_media_timeout + ended_without_keys + ended_by_session_timer,
     }
 }

@@ -20,6 +20,7 @@ pub mod renewal;
 
 pub mod enrol;
 pub mod link;
+pub mod live;
 
 pub mod preflight;
 pub mod staging;

@@ -12,6 +12,7 @@ use fleet::time::{Offset, Time, Wall};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
+use wire::live::Outcome;
 use wire::{Configuration, Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
 
 use crate::backoff::{Backoff, chance};
@@ -20,6 +21,7 @@ use crate::enrol::ENROLLED_BYTES;
 use crate::files::chain;
 use crate::http::{self, Managers, RequestError};
 use crate::identity::{self, FileStamp, Identity, IdentityError};
+use crate::live::{Live, Part};
 use crate::reason::OwnCertificate;
 use crate::renewal::{Renewal, WallClock, Walls};
 
@@ -119,10 +121,11 @@ pub struct Session {
     /// This process: its number, and the other that the manager has named last.
     process: Mutex<Process>,
     report: watch::Receiver<Report>,
+    live: Arc<Live>,
 }
 
 impl Session {
-    /// A session of this identity; `report` always has the present report.
+    /// A session of this identity; `report` always has the present report, `live` what is said of participants.
     ///
     /// # Errors
     /// The identity cannot be used.
@@ -131,6 +134,7 @@ impl Session {
         identity: Identity,
         clock: Clock,
         report: watch::Receiver<Report>,
+        live: Arc<Live>,
     ) -> Result<Self, IdentityError> {
         Ok(Self {
             root: root.into(),
@@ -141,6 +145,7 @@ impl Session {
             manager_ahead: Mutex::new(None),
             process: Mutex::new(Process { start: start_id(), beside: None, address: None }),
             report,
+            live,
         })
     }
 
@@ -206,18 +211,33 @@ impl Session {
                     let limits = (timeout, SYNC_BYTES);
                     let answer: SyncAnswer =
                         http::post(client, &address, "/node/v1/sync", &sync, limits).await?;
-                    Ok(self.received(understood(&address, answer)?))
+                    Ok(self.received(&sync.outcomes, understood(&address, answer)?))
                 }
             })
             .await
     }
 
     /// Takes what concerns the session out of an answer, and the rest into the core's types.
-    fn received(&self, answer: SyncAnswer) -> Answer {
-        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at, wall, beside } = answer;
+    fn received(&self, said: &[Outcome], answer: SyncAnswer) -> Answer {
+        let SyncAnswer {
+            protocol: _,
+            desired,
+            configuration,
+            fetch_rate,
+            heard_at,
+            wall,
+            beside,
+            participants,
+            commands,
+        } = answer;
         self.go_on_from(heard_at);
         self.compare(wall);
-        self.process.lock().unwrap_or_else(PoisonError::into_inner).beside = beside;
+        let start = {
+            let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+            process.beside = beside;
+            process.start
+        };
+        self.live.answered(said, participants, commands, start);
         Answer { desired: desired.into(), configuration, fetch_rate }
     }
 
@@ -248,8 +268,17 @@ impl Session {
         Walls { manager: ahead.map(|ahead| self.clock.now().on_wall(ahead)), own: self.clock.wall() }
     }
 
+    /// What the message says of participants. A held request says nothing: what there is would be sent twice.
+    fn live_part(&self, wait: Wait) -> Part {
+        match wait {
+            Wait::No => self.live.part(),
+            Wait::ForNews => Part::default(),
+        }
+    }
+
     /// The message of this moment. No two messages have the same time, and a later one has the later report.
     fn message(&self, wait: Wait) -> wire::Sync {
+        let Part { participants, statistics, outcomes } = self.live_part(wait);
         let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
         let Report { mut observed, tally, configuration } = self.report.borrow().clone();
         *last_at = self.clock.now().max(Time(last_at.0.saturating_add(1)));
@@ -263,6 +292,9 @@ impl Session {
             wait,
             started_at: Some(self.clock.started_at().0),
             wall: Some(self.clock.wall()),
+            participants,
+            statistics,
+            outcomes,
         }
     }
 

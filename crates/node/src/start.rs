@@ -22,6 +22,7 @@ use crate::driver::{Driver, Ending, Parts};
 use crate::files::{self, FileError, chain};
 use crate::identity::{Identity, IdentityError};
 use crate::link::{self, Report, Session};
+use crate::live::{self, Live};
 use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::Asker;
 use crate::settings::{Settings, SettingsError};
@@ -166,8 +167,12 @@ impl Found {
         let observed = self.node.agent().observed(self.clock.now());
         let first = Report::new(observed, Tally::default(), self.rooms.revision);
         let (report, reported) = watch::channel(first);
-        let session = Arc::new(Session::new(root, self.identity, self.clock.clone(), reported)?);
         let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));
+        let live = Arc::new(Live::new(Arc::downgrade(&engine), Arc::clone(&news)));
+        let (clock, of_session) = (self.clock.clone(), Arc::clone(&live));
+        let session = Arc::new(Session::new(root, self.identity, clock, reported, of_session)?);
+        tokio::spawn(live::follow(Arc::clone(&live)));
+        tokio::spawn(live::sample(Arc::clone(&live)));
         tokio::spawn(link::poll(Arc::clone(&session), answers.clone()));
         tokio::spawn(link::report(Arc::clone(&session), Arc::clone(&news), answers));
         let loop_deadline = LoopDeadline::begin();
@@ -202,6 +207,7 @@ impl Found {
             watchdog,
             loop_deadline,
             session,
+            live,
             report,
             news,
             link,

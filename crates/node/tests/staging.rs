@@ -3,7 +3,7 @@
 mod support;
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use fleet::agent::{Agent, PersistentState, StagingOutcome, Start};
 use fleet::desired::Assignment;
@@ -12,6 +12,7 @@ use fleet::version::{Release, Version};
 use node::clock::Clock;
 use node::identity::Identity;
 use node::link::{Report, Session};
+use node::live::Live;
 use node::preflight::Asker;
 use node::staging::{FAILED_VERIFICATIONS, Stager, StagingEvent};
 use package::{PIECE_SIZE, Role, TrustedKeys, check_slot, kept_manifest};
@@ -46,7 +47,8 @@ impl Bench {
         let observed = Agent::new(PersistentState::default(), start).observed(Time(0));
         let report = Report::new(observed, wire::Tally::default(), 0);
         let (report_sender, reported) = watch::channel(report);
-        let session = Session::new(machine.path(), identity, Clock::start(None), reported).unwrap();
+        let live = Arc::new(Live::new(Weak::new(), Arc::default()));
+        let session = Session::new(machine.path(), identity, Clock::start(None), reported, live).unwrap();
         let ((sender, events), (rate, rates)) = (mpsc::channel(64), watch::channel(None));
         let stager = Stager {
             machine: machine.machine.clone(),

@@ -8,13 +8,14 @@
 //! `node` convert where a message arrives or leaves, so that the core's types can change without the messages
 //! (decision 26). Shared with the core are plain values with one form wherever they are written: the numbers `Time`,
 //! `Span`, `Wall`, `RunId` and `StartId`, the texts `Version` and `Sha256`, and `Release` and `Generation`, pairs
-//! of numbers or texts. `tests/protocol.rs` holds the bytes of these as well.
+//! of numbers or texts, and UUIDs, texts. `tests/protocol.rs` holds the bytes of these as well.
 
 mod enrolment;
 mod identity;
 mod sync;
 
 pub mod desired;
+pub mod live;
 pub mod report;
 
 pub use enrolment::{

@@ -6,6 +6,7 @@ use fleet::time::{Time, Wall};
 use serde::{Deserialize, Serialize};
 
 use crate::desired::Desired;
+use crate::live::{Command, MediaStatistics, Outcome, ParticipantChanges};
 use crate::report::Report;
 
 /// The protocol versions of this release: both sides use the newest that both know.
@@ -79,6 +80,16 @@ pub struct Sync {
     /// The node's wall clock when the message was made. Since protocol 2.
     #[serde(default)]
     pub wall: Option<Wall>,
+    /// What has changed of its participants since the revision that the manager has; none when nothing has, or when the
+    /// manager has not said which one it has. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participants: Option<ParticipantChanges>,
+    /// What was counted of the sound of some participants. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statistics: Vec<MediaStatistics>,
+    /// What has become of commands. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<Outcome>,
 }
 
 /// A Virtual Meeting Room. Since protocol 1.
@@ -126,6 +137,13 @@ pub struct SyncAnswer {
     /// next report. Since protocol 2.
     #[serde(default)]
     pub beside: Option<StartId>,
+    /// The revision of the node's participants that the manager has, 0 if it has none; none when it wants none. Since
+    /// protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participants: Option<u64>,
+    /// What the node is to do. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<Command>,
 }
 
 #[cfg(test)]

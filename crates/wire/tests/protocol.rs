@@ -11,6 +11,10 @@ use fleet::time::{Span, Time, Wall};
 use fleet::version::{Build, Release, Sha256, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
+use wire::live::{
+    Action, Command, Failure, MediaStatistics, Outcome, Participant, ParticipantChanges, Stream,
+};
 use wire::report::Report;
 use wire::{Configuration, PROTOCOL, Room, Sync, SyncAnswer, Tally, Wait};
 
@@ -73,6 +77,79 @@ fn desired() -> Vec<Desired> {
     ]
 }
 
+/// Everything that may be said of participants: one that takes part, one that is dialled, one that has left.
+fn changes() -> ParticipantChanges {
+    let dialled = Participant {
+        id: Uuid::from_u128(2),
+        conference: Uuid::from_u128(1 << 64),
+        room: "standup".into(),
+        conference_age: Span(61_000),
+        locked: false,
+        display_name: "Bob".into(),
+        source_alias: "standup".into(),
+        destination_alias: "bob@example.com".into(),
+        call_id: String::new(),
+        vendor: String::new(),
+        remote: "192.0.2.2:5060".parse().unwrap(),
+        dialled: true,
+        joined: None,
+        muted: false,
+        on_hold: false,
+        encrypted: None,
+    };
+    let taking_part = Participant {
+        id: Uuid::from_u128(3),
+        locked: true,
+        call_id: "a84b4c76e66710".into(),
+        vendor: "Phone/1.0".into(),
+        remote: "[2001:db8::1]:5060".parse().unwrap(),
+        dialled: false,
+        joined: Some(Span(60_000)),
+        muted: true,
+        on_hold: true,
+        encrypted: Some(true),
+        ..dialled.clone()
+    };
+    ParticipantChanges {
+        since: 3,
+        to: 9,
+        removed: vec![Uuid::from_u128(1)],
+        changed: vec![dialled, taking_part],
+    }
+}
+
+fn statistics() -> Vec<MediaStatistics> {
+    let stream = |lost, jitter_us| Stream { codec: "opus".into(), packets: 3_000, lost, jitter_us };
+    let of = |id, received| MediaStatistics {
+        participant: Uuid::from_u128(id),
+        received,
+        sent: stream(None, None),
+    };
+    vec![of(2, None), of(3, Some(stream(Some(7), Some(1_250))))]
+}
+
+fn outcomes() -> Vec<Outcome> {
+    let of = |id, participant, failure| Outcome { command: Uuid::from_u128(id), participant, failure };
+    let failure = Failure { missing: true, why: "there is no such participant any more".into() };
+    vec![of(4, None, None), of(5, Some(Uuid::from_u128(2)), None), of(6, None, Some(failure))]
+}
+
+fn commands() -> Vec<Command> {
+    let (participant, room) = (Uuid::from_u128(3), || "standup".to_string());
+    let dial =
+        |display_name| Action::Dial { room: room(), destination: "sip:bob@example.com".into(), display_name };
+    let actions = [
+        Action::Disconnect { participant },
+        Action::SetMuted { participant, muted: true },
+        Action::DisconnectAll { room: room() },
+        Action::SetLocked { room: room(), locked: true },
+        dial(None),
+        dial(Some("Bob".into())),
+    ];
+    let of = |(id, action)| Command { id: Uuid::from_u128(id), start: StartId(u64::MAX), action };
+    (4..).zip(actions).map(of).collect()
+}
+
 fn syncs() -> Vec<Sync> {
     let of = |(n, observed): (usize, Observed)| Sync {
         protocols: PROTOCOL,
@@ -82,8 +159,19 @@ fn syncs() -> Vec<Sync> {
         wait: if n == 0 { Wait::No } else { Wait::ForNews },
         started_at: (n > 0).then_some(1_795_463_930_000),
         wall: (n > 0).then_some(Wall(1_795_463_936_020)),
+        participants: None,
+        statistics: Vec::new(),
+        outcomes: Vec::new(),
     };
-    reports().into_iter().enumerate().map(of).collect()
+    let mut syncs: Vec<Sync> = reports().into_iter().enumerate().map(of).collect();
+    let with_participants = Sync {
+        participants: Some(changes()),
+        statistics: statistics(),
+        outcomes: outcomes(),
+        ..syncs[3].clone()
+    };
+    syncs.push(with_participants);
+    syncs
 }
 
 fn answers() -> Vec<SyncAnswer> {
@@ -96,8 +184,12 @@ fn answers() -> Vec<SyncAnswer> {
         heard_at: (n > 0).then_some(Time(1_795_463_936_010)),
         wall: (n > 0).then_some(Wall(1_795_463_936_030)),
         beside: (n > 1).then_some(StartId(7)),
+        participants: None,
+        commands: Vec::new(),
     };
-    desired().into_iter().enumerate().map(of).collect()
+    let mut answers: Vec<SyncAnswer> = desired().into_iter().enumerate().map(of).collect();
+    answers.push(SyncAnswer { participants: Some(9), commands: commands(), ..answers[2].clone() });
+    answers
 }
 
 /// The messages of a kind, one a line, as they were sent when the protocol was made.
@@ -138,4 +230,31 @@ fn address_that_a_node_claims_is_ignored() {
     let sync: Sync = serde_json::from_str(&claims).unwrap();
     assert!(sync.observed.process.unwrap().address.is_some());
     assert_eq!(Observed::from(sync.observed).process.unwrap().address, None);
+}
+
+#[test]
+fn command_that_a_later_release_knows_is_read_as_one_that_is_not_known() {
+    let later =
+        r#"{"id":"00000000-0000-0000-0000-000000000004","start":7,"action":{"do":"applaud","how":"loud"}}"#;
+    let command: Command = serde_json::from_str(later).unwrap();
+    assert_eq!(command.action, Action::Unknown);
+}
+
+#[test]
+fn as_many_participants_as_are_sent_at_once_fit_however_long_their_texts_are() {
+    let mut long = changes().changed.remove(1);
+    long.texts().for_each(|text| *text = "\u{1f600}".repeat(9_000));
+    long.room = "\u{1f600}".repeat(250);
+    let long = long.cut();
+    assert_eq!(long.display_name.chars().count(), wire::live::FAR_TEXT);
+    let changed = vec![long; wire::live::PARTICIPANTS_AT_ONCE];
+    let mut sync = syncs().remove(3);
+    sync.participants = Some(ParticipantChanges { changed, ..changes() });
+    let one = statistics().remove(1);
+    sync.statistics = vec![one; wire::live::STATISTICS_AT_ONCE];
+    let failure = Some(Failure { missing: true, why: "\u{1f600}".repeat(wire::report::REPORTED_TEXT) });
+    let outcome = Outcome { command: Uuid::nil(), participant: None, failure };
+    sync.outcomes = vec![outcome; wire::live::COMMANDS_AT_ONCE];
+    let bytes = serde_json::to_vec(&sync).unwrap().len();
+    assert!(bytes < wire::report::REPORT_BYTES, "{bytes}");
 }

@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::participants::{ConferenceId, ParticipantId};
+
 use super::latin1;
 
 /// The form that this release writes. It rises with every change that a field with a default cannot express.
@@ -36,6 +38,38 @@ pub struct ExportedCall {
     /// How far each stream of the far end has come, if its sound is encrypted.
     #[serde(default)]
     pub received: Vec<ExportedReceived>,
+    /// The call as a participant of its conference. A process that knows no participants says nothing.
+    #[serde(default)]
+    pub participant: Option<ExportedParticipant>,
+}
+
+/// A participant, and what the operator has done to it and to its conference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedParticipant {
+    /// Its name, which stays.
+    pub id: ParticipantId,
+    /// The name of its conference.
+    pub conference: ConferenceId,
+    /// How long ago its conference began, in milliseconds.
+    pub conference_age_ms: u64,
+    /// Whether its conference is locked.
+    #[serde(default)]
+    pub locked: bool,
+    /// What it is shown as.
+    pub display_name: String,
+    /// Who called, as `user@host`.
+    pub source_alias: String,
+    /// Who was called, as `user@host`.
+    pub destination_alias: String,
+    /// The product of its far end.
+    #[serde(default)]
+    pub vendor: String,
+    /// Whether the operator has muted it.
+    #[serde(default)]
+    pub muted: bool,
+    /// How long ago its call was answered, in milliseconds.
+    #[serde(default)]
+    pub joined_ms_ago: Option<u64>,
 }
 
 /// A confirmed dialog (RFC 3261 section 12) without a request in progress. Values of headers are as in a message, but

@@ -6,7 +6,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::rtcp::{Received, Report, Sent};
+use crate::audio::Codec;
+use crate::participants::StreamStatistics;
+use crate::rtcp::{Heard, Received, Report, Sent};
 use crate::rtp::Header;
 use crate::time::Time;
 
@@ -45,6 +47,8 @@ pub(crate) struct Control {
     source: Option<SocketAddr>,
     sent: Sent,
     sender_for: u8,
+    /// How the far end receives our stream, as it has reported last.
+    heard: Option<Heard>,
 }
 
 impl Control {
@@ -57,6 +61,7 @@ impl Control {
             source: None,
             sent: Sent::default(),
             sender_for: 0,
+            heard: None,
         }
     }
 
@@ -100,6 +105,7 @@ impl Control {
     /// What is sent from now on is another stream.
     pub(crate) fn begin_stream(&mut self) {
         self.sent = Sent::default();
+        self.heard = None;
     }
 
     /// Takes in RTCP of the far end. `source` is where its RTCP comes from, if reports are to go there.
@@ -113,6 +119,32 @@ impl Control {
             if received.ends {
                 self.reception = None;
             }
+        }
+    }
+
+    /// The far end reports how it receives our stream, or nothing of it.
+    pub(crate) fn reported(&mut self, heard: Option<Heard>) {
+        self.heard = heard.or(self.heard);
+    }
+
+    /// What was counted of the far end's stream, whose packets have this codec.
+    pub(crate) fn received(&self, codec: Codec) -> Option<StreamStatistics> {
+        let reception = self.reception.as_ref()?;
+        Some(StreamStatistics {
+            codec,
+            packets: reception.packets(),
+            lost: Some(reception.lost()),
+            jitter: Some(of_samples(reception.jitter(), codec)),
+        })
+    }
+
+    /// What was counted of our stream, whose packets have this codec.
+    pub(crate) fn sent_statistics(&self, codec: Codec) -> StreamStatistics {
+        StreamStatistics {
+            codec,
+            packets: self.sent.packets,
+            lost: self.heard.map(|heard| heard.lost),
+            jitter: self.heard.map(|heard| of_samples(heard.jitter, codec)),
         }
     }
 
@@ -141,6 +173,11 @@ impl Control {
         let millionths = SHORTEST + self.random.next() % SPAN;
         Duration::from_micros(mean.as_millis() as u64 * millionths / 1000)
     }
+}
+
+/// How long so many units of the clock of a codec last.
+fn of_samples(samples: u32, codec: Codec) -> Duration {
+    Duration::from_micros(u64::from(samples) * 1_000_000 / u64::from(codec.clock_rate()))
 }
 
 /// The time in units of 2^-32 seconds. It counts from the start of the engine: the far end needs differences only

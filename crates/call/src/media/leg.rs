@@ -9,6 +9,7 @@ use crate::audio::jitter::JitterBuffer;
 use crate::audio::mixer::{Listener, Mixer};
 use crate::audio::{Codec, TICK, Tag};
 use crate::handover::message::{ExportedReceived, ExportedStream};
+use crate::participants::Voice;
 use crate::rtcp;
 use crate::rtp::Header;
 use crate::sdp::{Agreed, Content, Direction, Format, Keys, PacketTime, Rtcp, Security};
@@ -19,6 +20,7 @@ use super::control::{Channel, Control};
 use super::handshake::{Handshake, Identity, NoKeys, is_handshake};
 use super::latch::{Arrival, FarEnd, Kind, Latch};
 use super::protection::Protection;
+use super::statistics::LegStatistics;
 
 /// The static payload type of comfort noise (RFC 3551 section 6). Phones send it unasked: it counts as a sign of life
 /// whether it was agreed or not.
@@ -158,6 +160,7 @@ pub(crate) struct Leg {
     incoming_ssrc: Option<u32>,
     outgoing: Outgoing,
     sending: Sending,
+    voice: Voice,
     heard: Time,
     listener: Listener,
     /// What the participant hears, encoded, until there is enough for a packet.
@@ -181,6 +184,7 @@ impl Leg {
             incoming_ssrc: None,
             outgoing,
             sending: Sending::NotYet,
+            voice: Voice::Heard,
             heard: now,
             listener: Listener::default(),
             unsent: Vec::new(),
@@ -195,6 +199,20 @@ impl Leg {
             self.sending = Sending::First;
             self.handshake.iter_mut().for_each(|handshake| handshake.wait_from(now));
         }
+    }
+
+    /// Has the others hear the participant, or not. Its packets are signs of life all the same.
+    pub(crate) fn set_voice(&mut self, voice: Voice) {
+        if voice == Voice::Muted {
+            self.jitter.clear();
+        }
+        self.voice = voice;
+    }
+
+    /// What was counted of both streams.
+    pub(crate) fn statistics(&self) -> LegStatistics {
+        let (received, sent) = (self.incoming, self.plan.codec);
+        LegStatistics { received: self.control.received(received), sent: self.control.sent_statistics(sent) }
     }
 
     /// Where the outgoing stream has come to. What waits for its packet is not counted: it is not sent.
@@ -365,6 +383,8 @@ impl Leg {
         self.heard = now;
         let source = (channel == Channel::Control).then_some(from);
         self.control.receive(now, &received, source);
+        let heard = rtcp::heard(datagram, self.outgoing.ssrc);
+        self.control.reported(heard);
     }
 
     fn receive_media(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {
@@ -383,7 +403,9 @@ impl Leg {
         self.heard = now;
         self.control.count_received(now, &header, clock_rate);
         match content {
-            Content::Sound(codec) if self.plan.is_heard() => self.take_sound(codec, &header, payload),
+            Content::Sound(codec) if self.plan.is_heard() && self.voice == Voice::Heard => {
+                self.take_sound(codec, &header, payload);
+            }
             // Signs of life that make no sound here, and the music of a call on hold.
             Content::Sound(_) | Content::Events { .. } | Content::Noise { .. } => {}
         }

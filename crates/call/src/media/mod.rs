@@ -17,4 +17,5 @@ pub(crate) mod random;
 pub(crate) mod reception;
 pub(crate) mod shard;
 mod sockets;
+pub(crate) mod statistics;
 pub(crate) mod thread;

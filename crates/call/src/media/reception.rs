@@ -102,6 +102,25 @@ impl Reception {
         }
     }
 
+    /// How many packets have come, those that came twice included.
+    pub(crate) fn packets(&self) -> u32 {
+        self.received
+    }
+
+    /// How many have not come; duplicates count against them.
+    pub(crate) fn lost(&self) -> u32 {
+        u32::try_from(self.expected().wrapping_sub(self.received) as i32).unwrap_or(0)
+    }
+
+    /// The jitter, in units of the clock of the stream.
+    pub(crate) fn jitter(&self) -> u32 {
+        self.jitter >> 4
+    }
+
+    fn expected(&self) -> u32 {
+        self.highest.wrapping_sub(self.base).wrapping_add(1)
+    }
+
     /// The far end's sender report of NTP time `ntp` came.
     pub(crate) fn report(&mut self, now: Time, ntp: u64) {
         self.report = Some(((ntp >> 16) as u32, now));
@@ -109,7 +128,7 @@ impl Reception {
 
     /// What this node reports; the share of losses is that since the last time.
     pub(crate) fn block(&mut self, now: Time) -> Block {
-        let expected = self.highest.wrapping_sub(self.base).wrapping_add(1);
+        let expected = self.expected();
         let since = (
             expected.wrapping_sub(self.reported.expected),
             self.received.wrapping_sub(self.reported.received),
@@ -123,7 +142,7 @@ impl Reception {
             fraction_lost: fraction(since),
             lost: expected.wrapping_sub(self.received) as i32,
             highest: self.highest,
-            jitter: self.jitter >> 4,
+            jitter: self.jitter(),
             last_report,
             delay,
         }

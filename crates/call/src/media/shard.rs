@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::audio::mixer::Mixer;
 use crate::audio::{Epoch, Participant, Tag};
 use crate::handover::message::{ExportedReceived, ExportedStream};
+use crate::participants::Voice;
 use crate::rooms::RoomName;
 use crate::srtp::Received;
 use crate::time::Time;
@@ -15,6 +16,7 @@ use crate::time::Time;
 use super::control::Channel;
 use super::handshake::{Identity, NoKeys};
 use super::leg::{Leg, Outgoing, Plan};
+use super::statistics::LegStatistics;
 
 /// Names a leg within its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +31,8 @@ pub(crate) enum Input<'a> {
     Start { leg: LegId },
     /// The leg's call agreed on something new.
     Change { leg: LegId, plan: Plan },
+    /// The others hear the leg's participant, or do not.
+    SetVoice { leg: LegId, voice: Voice },
     /// Another process has received so much of the far end, whose sound is encrypted.
     GoOnReceiving { leg: LegId, received: Received },
     /// Another process has sent the leg's stream so far.
@@ -112,6 +116,9 @@ impl Shard {
                 }
                 self.begin_handshake(now, leg);
             }
+            Input::SetVoice { leg, voice } => {
+                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.set_voice(voice));
+            }
             Input::GoOnReceiving { leg, received } => {
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.go_on_receiving(received);
@@ -138,6 +145,11 @@ impl Shard {
         let members = self.conferences.get(room).into_iter().flat_map(|conference| &conference.members);
         let legs = members.filter_map(|leg| self.legs.get(leg));
         legs.filter_map(|leg| Some((leg.tag.participant, leg.received()?))).collect()
+    }
+
+    /// What was counted of the sound of every leg.
+    pub(crate) fn statistics(&self) -> Vec<(Participant, LegStatistics)> {
+        self.legs.values().map(|leg| (leg.tag.participant, leg.statistics())).collect()
     }
 
     /// Takes a leg out of its conference; returns where its stream has come to.

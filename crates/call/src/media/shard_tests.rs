@@ -503,3 +503,44 @@ fn others_hear_a_far_end_without_a_break_that_changes_its_law_of_g711() {
     say(Codec::Pcmu, false);
     [Codec::Pcmu, Codec::Pcma, Codec::Pcmu].into_iter().for_each(|codec| say(codec, true));
 }
+
+#[test]
+fn muted_participant_is_not_heard_hears_the_others_and_keeps_its_call_alive() {
+    let mut world = World::new();
+    world.join(1, "r", Codec::Pcmu);
+    world.join(2, "r", Codec::Pcmu);
+    let voices = [(1, Codec::Pcmu, 4000), (2, Codec::Pcmu, 8000)];
+    near(&world.heard_after(20, &voices), &[(1, 8000), (2, 4000)]);
+    let set =
+        |world: &mut World, voice| world.shard.handle(world.now, Input::SetVoice { leg: LegId(1), voice });
+    set(&mut world, Voice::Muted);
+    near(&world.heard_after(20, &voices), &[(1, 8000), (2, 0)]);
+    for _ in 0..TIMEOUT.as_millis() / 20 + 50 {
+        assert_eq!(world.tick(&voices).1, [0_u64; 0], "its packets are signs of life");
+    }
+    set(&mut world, Voice::Heard);
+    near(&world.heard_after(20, &voices), &[(1, 8000), (2, 4000)]);
+}
+
+#[test]
+fn packets_of_both_directions_are_counted_with_what_the_far_end_reports() {
+    let mut world = World::new();
+    world.join(1, "r", Codec::Pcmu);
+    assert_eq!(world.shard.statistics()[0].1.received, None);
+    for n in [0, 1, 3, 4] {
+        world.receive(1, address(1), &packet(Codec::Pcmu, n, 0));
+    }
+    world.tick(&[]);
+    let (participant, LegStatistics { received, sent }) = world.shard.statistics()[0];
+    let received = received.expect("a stream");
+    assert_eq!((participant, received.packets, received.lost), (Participant(1), 4, Some(1)));
+    assert_eq!((sent.codec, sent.packets, sent.lost), (Codec::Pcmu, 1, None));
+    let block = crate::rtcp::Block { ssrc: 1, lost: 7, jitter: 80, ..crate::rtcp::Block::default() };
+    let report = crate::rtcp::Report { ssrc: 1, cname: "far", sent: None, reception: Some(block) };
+    let mut datagram = Vec::new();
+    report.write(&mut datagram);
+    let from = SocketAddr::new(address(1).ip(), address(1).port() + 1);
+    world.receive_over(Channel::Control, 1, from, &datagram);
+    let sent = world.shard.statistics()[0].1.sent;
+    assert_eq!((sent.lost, sent.jitter), (Some(7), Some(Duration::from_millis(10))));
+}

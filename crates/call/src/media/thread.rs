@@ -12,9 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
 use crate::audio::{Participant, TICK};
 use crate::calls::Ticket;
 use crate::handover::message::{ExportedReceived, ExportedStream};
+use crate::participants::Voice;
 use crate::rooms::RoomName;
 use crate::srtp::Received;
 use crate::time::{Clock, Time};
@@ -26,6 +29,7 @@ use super::ports::MediaPort;
 use super::random;
 use super::shard::{Input, LegId, Output, Shard, Silence};
 use super::sockets::{Socket, Sockets};
+use super::statistics::LegStatistics;
 
 /// Ticks that are made up for when the thread was held up; what is further behind is skipped.
 const MAX_CATCH_UP: u32 = 5;
@@ -39,6 +43,9 @@ pub(crate) type OnHandOut = Box<dyn FnOnce(ExportedStream) + Send>;
 /// Called with how far the encrypted streams of a conference have come.
 pub(crate) type OnReceived = Box<dyn FnOnce(BTreeMap<Participant, Vec<ExportedReceived>>) + Send>;
 
+/// What a thread has counted of the sound of its legs.
+pub(crate) type Counts = Vec<(Participant, LegStatistics)>;
+
 /// What the thread of a leg or a conference is to do.
 pub(crate) enum Command {
     /// A leg joins.
@@ -47,6 +54,8 @@ pub(crate) enum Command {
     Start(LegId),
     /// Its call agreed on something new.
     Change(LegId, Box<Plan>),
+    /// The others hear its participant, or do not.
+    SetVoice(LegId, Voice),
     /// Another process has received so much of its far end.
     GoOnReceiving(LegId, Box<Received>),
     /// Another process has sent its stream so far.
@@ -62,6 +71,8 @@ pub(crate) enum Command {
 /// What a thread is to do.
 enum Order {
     Command(Command),
+    /// Send what was counted of the sound of all legs here.
+    Count(UnboundedSender<Counts>),
     /// End the thread.
     Stop,
 }
@@ -102,6 +113,7 @@ impl MediaThreads {
             Command::Join(join) => Some(placement.join(join.leg, &join.room)),
             Command::Start(leg)
             | Command::Change(leg, _)
+            | Command::SetVoice(leg, _)
             | Command::GoOnReceiving(leg, _)
             | Command::Resume(leg, _) => placement.find(*leg),
             Command::Received(room, _) => placement.find_conference(room),
@@ -110,6 +122,15 @@ impl MediaThreads {
         if let Some(handle) = shard.and_then(|shard| self.threads.get(&shard)) {
             let _ = handle.orders.send(Order::Command(command));
         }
+    }
+
+    /// What is counted of the sound of all legs: one answer of each thread that runs.
+    pub(crate) fn count(&self) -> UnboundedReceiver<Counts> {
+        let (sender, counts) = unbounded_channel();
+        for handle in self.threads.values() {
+            let _ = handle.orders.send(Order::Count(sender.clone()));
+        }
+        counts
     }
 
     /// Ends the threads, whatever legs there are. They do not wait for their next tick.
@@ -222,6 +243,8 @@ impl Worker {
         loop {
             match orders.try_recv() {
                 Ok(Order::Command(command)) => self.carry_out(command),
+                // Who has asked may not wait any more.
+                Ok(Order::Count(counts)) => drop(counts.send(self.shard.statistics())),
                 Err(TryRecvError::Empty) => return true,
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
             }
@@ -234,6 +257,7 @@ impl Worker {
             Command::Join(join) => self.join(*join),
             Command::Start(leg) => self.shard.handle(now, Input::Start { leg }),
             Command::Change(leg, plan) => self.shard.handle(now, Input::Change { leg, plan: *plan }),
+            Command::SetVoice(leg, voice) => self.shard.handle(now, Input::SetVoice { leg, voice }),
             Command::GoOnReceiving(leg, received) => {
                 self.shard.handle(now, Input::GoOnReceiving { leg, received: *received });
             }

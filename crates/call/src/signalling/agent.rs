@@ -38,6 +38,7 @@ use super::names::Names;
 use super::random::Random;
 use super::registrar::Bindings;
 use super::response::Response;
+use super::roster::Roster;
 
 /// The probe that is expected, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub(crate) struct UserAgent {
     pub(super) layer: Layer,
     pub(super) dialogs: Dialogs,
     pub(super) calls: CallTable,
+    pub(super) roster: Roster,
     pub(super) by_dialog: BTreeMap<DialogId, Participant>,
     /// The calls of the INVITEs that have no final response.
     pub(super) by_invite: BTreeMap<TransactionId, Participant>,
@@ -113,6 +115,7 @@ impl UserAgent {
             logins: Logins::default(),
             stats: Stats::default(),
             calls: CallTable::default(),
+            roster: Roster::default(),
             by_dialog: BTreeMap::new(),
             by_invite: BTreeMap::new(),
             by_our_invite: BTreeMap::new(),
@@ -350,6 +353,7 @@ impl UserAgent {
     ) -> Option<T> {
         let mut call = self.calls.take(id)?;
         let result = change(self, &mut call);
+        self.roster.note(self.time, &call);
         if let Some(over) = self.calls.put(call)
             && self.probe.take_if(|probe| *probe == over.id).is_some()
         {

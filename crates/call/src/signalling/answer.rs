@@ -15,6 +15,7 @@ use crate::audio::TICK;
 use crate::dial::DialError;
 use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::Plan;
+use crate::participants::Voice;
 use crate::sdp::{Family, Local, Negotiation};
 
 use super::agent::UserAgent;
@@ -230,6 +231,7 @@ impl UserAgent {
     pub(super) fn confirm(&mut self, call: &mut Call) {
         if call.progress == Progress::Answered {
             call.progress = Progress::Confirmed;
+            call.member.joined = Some(self.time());
             if let Some(dialog) = &call.dialog {
                 self.resolve_next_hop(dialog);
             }
@@ -261,6 +263,9 @@ impl UserAgent {
                 call.media = Media::Leg;
                 let (room, outgoing) = (call.room.clone(), call.stream);
                 self.outputs.push(Output::Join { call: call.id, room, plan, outgoing });
+                if call.member.voice == Voice::Muted {
+                    self.outputs.push(Output::SetVoice { call: call.id, voice: Voice::Muted });
+                }
                 let received = call.received.take();
                 let go_on = received.map(|received| Output::GoOnReceiving { call: call.id, received });
                 self.outputs.extend(go_on);

@@ -16,6 +16,7 @@ use crate::time::Time;
 
 use super::authentication::Authorizations;
 use super::dialling::Dialling;
+use super::member::Member;
 
 /// A request of the far end that waits for its response.
 #[derive(Clone, Debug)]
@@ -115,6 +116,7 @@ pub(super) struct Call {
     pub(super) purpose: Purpose,
     pub(super) began: Time,
     pub(super) room: RoomName,
+    pub(super) member: Member,
     /// Our tag in its dialog.
     pub(super) tag: String,
     pub(super) progress: Progress,

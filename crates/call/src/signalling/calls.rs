@@ -55,6 +55,10 @@ impl CallTable {
         None
     }
 
+    pub(super) fn get(&self, id: Participant) -> Option<&Call> {
+        self.all.get(&id).map(Box::as_ref)
+    }
+
     pub(super) fn ids(&self) -> Vec<Participant> {
         self.all.keys().copied().collect()
     }

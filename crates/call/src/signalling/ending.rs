@@ -9,7 +9,7 @@ use crate::calls::Stats;
 use crate::dial::DialError;
 
 use super::agent::UserAgent;
-use super::call::{Call, Media, Progress, Received};
+use super::call::{Call, Media, Progress, Purpose, Received};
 use super::headers::reason;
 use super::input::Output;
 use super::response::{Refused, Response, finish};
@@ -17,6 +17,9 @@ use super::response::{Refused, Response, finish};
 /// How long the far end may take to answer our BYE before the call is counted as gone. The session is
 /// over when the BYE leaves (RFC 3261 section 15.1.1); this only lets a restart not cut it off.
 const BYE_WAIT: Duration = Duration::from_secs(4);
+
+/// What a far end reads when the operator disconnects it: the words of the compatible clients.
+const DISCONNECTED: &str = "Disconnected by an administrator";
 
 /// Why a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub(super) enum End {
     Refused,
     /// Whoever has dialled it hangs up.
     Disconnected,
+    /// The operator disconnects it.
+    ByOperator,
     ShutDown,
 }
 
@@ -104,6 +109,9 @@ impl UserAgent {
         self.release(call);
         if let Some(invite) = call.invite.take() {
             self.by_invite.remove(&invite.received.transaction);
+            if call.purpose == Purpose::Caller {
+                self.report_refusal(&invite.received, &refused.response);
+            }
             let written = Self::written(&invite.received, &refused.response, &call.tag);
             self.send_response(&invite.received, &written);
         }
@@ -156,6 +164,7 @@ impl End {
             End::SessionLapsed => Some((408, "session timer lapsed")),
             End::Refused => Some((481, "session refresh refused")),
             End::Disconnected => Some((200, "hung up")),
+            End::ByOperator => Some((200, DISCONNECTED)),
             End::ShutDown => Some((503, "shutting down")),
         }
     }
@@ -165,6 +174,7 @@ impl End {
         match self {
             End::ShutDown => Response::new(503, Vec::new()),
             End::NoPrack => Response::new(504, vec![reason(504, "no PRACK")]),
+            End::ByOperator => Response::new(603, vec![reason(603, DISCONNECTED)]),
             End::HungUp
             | End::Cancelled
             | End::NoAck
@@ -190,7 +200,8 @@ impl End {
             | End::NoKeys
             | End::SessionLapsed
             | End::Refused
-            | End::Disconnected => DialError::HungUp,
+            | End::Disconnected
+            | End::ByOperator => DialError::HungUp,
         }
     }
 
@@ -205,6 +216,7 @@ impl End {
             End::SessionLapsed => |stats| stats.ended_by_session_timer += 1,
             End::Refused => |stats| stats.ended_by_refusal += 1,
             End::Disconnected => |stats| stats.hung_up += 1,
+            End::ByOperator => |stats| stats.disconnected += 1,
             End::ShutDown => |stats| stats.ended_by_shutdown += 1,
         }
     }

@@ -12,9 +12,11 @@ use sip::transport::flow::{Link, Stream};
 
 use crate::audio::Participant;
 use crate::handover::message::{
-    ExportedCall, ExportedDialog, ExportedPath, ExportedReceived, ExportedTimer, FORMAT, Transport,
+    ExportedCall, ExportedDialog, ExportedParticipant, ExportedPath, ExportedReceived, ExportedTimer, FORMAT,
+    Transport,
 };
 use crate::handover::{Changed, NotExported};
+use crate::participants::Voice;
 use crate::session_timer::Refresher;
 use crate::time::Time;
 
@@ -70,9 +72,28 @@ impl UserAgent {
             timer: self.export_timer(call),
             session: negotiation.export().ok_or(NotExported::Busy)?,
             received,
+            participant: Some(self.export_participant(call)),
         };
         call.progress = Progress::Exported { until: self.time() + self.settings.ack_timeout() + EXTRA };
         Ok(exported)
+    }
+
+    fn export_participant(&self, call: &Call) -> ExportedParticipant {
+        let conference = self.roster.conference(&call.room);
+        let began = conference.map_or(call.began, |conference| conference.began);
+        let member = &call.member;
+        ExportedParticipant {
+            id: member.id,
+            conference: member.conference,
+            conference_age_ms: milliseconds(self.time().since(began)),
+            locked: self.roster.is_locked(&call.room),
+            display_name: member.display_name.clone(),
+            source_alias: member.source_alias.clone(),
+            destination_alias: member.destination_alias.clone(),
+            vendor: member.vendor.clone(),
+            muted: member.voice == Voice::Muted,
+            joined_ms_ago: member.joined.map(|joined| milliseconds(self.time().since(joined))),
+        }
     }
 
     /// A connection belongs to its process: behind an address translator nobody else can open one.

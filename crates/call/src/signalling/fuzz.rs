@@ -324,6 +324,8 @@ impl World {
                 None
             }
             Output::Start(_)
+            | Output::SetVoice { .. }
+            | Output::Refused(_)
             | Output::Change { .. }
             | Output::GoOnReceiving { .. }
             | Output::Resume { .. }

@@ -17,10 +17,12 @@ use sip::transport::flow::{Flow, Protocol};
 
 use crate::audio::Participant;
 use crate::handover::message::{
-    ExportedCall, ExportedDialog, ExportedPath, ExportedReceived, ExportedStream, ExportedTimer, FORMAT,
-    Transport,
+    ExportedCall, ExportedDialog, ExportedParticipant, ExportedPath, ExportedReceived, ExportedStream,
+    ExportedTimer, FORMAT, Transport,
 };
 use crate::handover::{Changed, NotImported, NotTakenOver};
+use crate::participants::CallDirection;
+use crate::rooms::RoomName;
 use crate::sdp::{Negotiation, NoSession, Security};
 use crate::session_timer::{Refresher, SessionTimer};
 use crate::srtp::{MAX_STREAMS, Received, Stream};
@@ -32,6 +34,7 @@ use super::call::{Call, Import, Media, Progress, Purpose, Refresh};
 use super::destination::media_path;
 use super::headers;
 use super::input::{Handover, Output};
+use super::member::{Member, MemberIds};
 use super::response::finish;
 
 /// How long the far end may take to answer the probe. It takes a round trip where it works; who answers elsewhere never
@@ -57,7 +60,8 @@ impl UserAgent {
     }
 
     fn import_call(&mut self, exported: ExportedCall) -> Result<Participant, NotImported> {
-        let ExportedCall { format, room, age_ms, dialog, path, timer, session, received } = exported;
+        let ExportedCall { format, room, age_ms, dialog, path, timer, session, received, participant } =
+            exported;
         if format > FORMAT {
             return Err(NotImported::Format(format));
         }
@@ -70,6 +74,8 @@ impl UserAgent {
             .of_family(negotiation.family(), flow.local.ip())
             .ok_or(NoSession("there is no media address of its family"))?;
         let received = import_received(&negotiation, &received)?;
+        let room = RoomName::from(room.as_str());
+        let member = self.import_member(&room, &dialog, participant.as_ref());
         let dialog = import_dialog(dialog)?;
         if let (Some(address), Ok(hop)) = (path.next_hop, dialog.next_hop()) {
             self.names.ask(self.time(), &hop.host.to_string());
@@ -80,11 +86,12 @@ impl UserAgent {
         self.dialogs.insert(dialog)?;
         let call_id = self.calls.next_id();
         self.by_dialog.insert(id.clone(), call_id);
-        self.calls.insert(Call {
+        let call = Call {
             id: call_id,
             purpose: Purpose::Caller,
             began: self.time().before(Duration::from_millis(age_ms)),
-            room: room.as_str().into(),
+            room,
+            member,
             tag,
             progress: Progress::Importing(Import::Opening),
             media: Media::Port,
@@ -103,9 +110,32 @@ impl UserAgent {
             refresh: Refresh::ByTimer,
             dialling: None,
             authorizations: Authorizations::default(),
-        });
+        };
+        self.add_call(call);
         self.outputs.push(Output::OpenPort { call: call_id, at, spare: false });
         Ok(call_id)
+    }
+
+    /// The participant keeps its name and what was done to it; one of a release that knows none gets a name.
+    fn import_member(
+        &mut self,
+        room: &RoomName,
+        dialog: &ExportedDialog,
+        participant: Option<&ExportedParticipant>,
+    ) -> Member {
+        let direction = if dialog.was_called { CallDirection::In } else { CallDirection::Out };
+        let ids = self.member_ids(room);
+        let Some(participant) = participant else {
+            return Member::of_dialog(ids, direction, &dialog.local, &dialog.remote);
+        };
+        let is_here = self.roster.conference(room).is_some();
+        let ids = MemberIds {
+            participant: participant.id,
+            conference: if is_here { ids.conference } else { participant.conference },
+        };
+        let before = |ms: u64| self.time().before(Duration::from_millis(ms));
+        let times = [participant.joined_ms_ago.map(before), Some(before(participant.conference_age_ms))];
+        Member::of_exported(ids, direction, times, participant)
     }
 
     /// A call that comes back soon after it has moved away finds its dialog here.
@@ -224,6 +254,7 @@ impl UserAgent {
 
     fn taken_over(&mut self, call: &mut Call, response: &SentResponse) {
         call.progress = Progress::Confirmed;
+        call.member.joined.get_or_insert(self.time());
         self.refreshed(call, response);
         if call.media == Media::Port {
             self.update_media(call);

@@ -12,8 +12,11 @@ use crate::handover::message::ExportedStream;
 use crate::handover::{Changed, NotTakenOver};
 use crate::media::handshake::NoKeys;
 use crate::media::leg::{Outgoing, Plan};
+use crate::participants::Voice;
 use crate::rooms::RoomName;
 use crate::srtp::Received;
+
+use super::refusals::RefusedCall;
 
 /// What has happened. A call has one leg, which is named by the call.
 #[derive(Debug)]
@@ -122,6 +125,13 @@ pub(crate) enum Output {
         /// What was agreed.
         plan: Plan,
     },
+    /// The others hear the participant of this leg, or do not.
+    SetVoice {
+        /// Which leg.
+        call: Participant,
+        /// Whether it is heard.
+        voice: Voice,
+    },
     /// Take the leg out of its conference and close its port. [`Input::Released`] follows, always.
     Release(Participant),
     /// As [`Output::Release`], and [`Input::HandedOut`] comes first.
@@ -154,6 +164,8 @@ pub(crate) enum Output {
         /// What has become of it.
         outcome: Result<(), DialError>,
     },
+    /// A caller was refused, which an operator may want to know.
+    Refused(Box<RefusedCall>),
     /// The probe is over, signalling and media.
     ProbeOver,
 }

@@ -8,10 +8,11 @@
 //! the shell for sockets, media ports, the media threads, and a seed of random numbers. It opens nothing, reads no
 //! clock, and starts no task.
 //!
-//! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
+//! Reading order: `input`, `call`, `member` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
 //! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `media_address`, `ringing`,
 //! `answer`, `within` (a request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that
-//! moves to another process); `registrar` and `dialling` (calls to the outside) beside them.
+//! moves to another process); `registrar`, `dialling` (calls to the outside), `roster` and `operator` (what is shown of
+//! participants and done to them) and `refusals` (what is logged of refused calls) beside them.
 //!
 //! Not there: a call that changes from IPv4 to IPv6 or back, targets of both families in one call that is dialled, records
 //! of DNS but for addresses (RFC 3263 has NAPTR and SRV), and reliable provisional responses of the far end.
@@ -33,13 +34,17 @@ mod headers;
 mod importing;
 mod input;
 mod media_address;
+mod member;
 mod names;
+mod operator;
 mod outside;
 mod random;
 mod refresh;
+mod refusals;
 mod registrar;
 mod response;
 mod ringing;
+mod roster;
 mod within;
 
 pub(crate) use agent::UserAgent;
@@ -48,6 +53,7 @@ pub use authentication::Algorithm;
 pub(crate) use dialling::Dial;
 pub(crate) use headers::SDP;
 pub(crate) use input::{Handover, Input, NoPort, Output};
+pub(crate) use refusals::RefusedCall;
 
 #[cfg(test)]
 pub(crate) use tests::kit;

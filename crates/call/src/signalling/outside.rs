@@ -17,7 +17,12 @@ use super::authentication::Authorizations;
 use super::call::{Call, Invite, Media, Progress, Purpose, Received, Refresh};
 use super::destination::is_translated;
 use super::headers::{self, Field, abilities};
+use super::member::Member;
 use super::response::{Refused, Response, of_unacceptable};
+
+/// The status that answers a call to a locked conference: it was understood, and is not to be repeated (RFC 3261
+/// section 21.4.4). With 480 or 503 a proxy would try another node, where the same room is not locked.
+const LOCKED: u16 = 403;
 
 /// What an INVITE agrees to before anything is opened for it.
 struct Terms {
@@ -93,6 +98,11 @@ impl UserAgent {
                 Some((user, host)) if !user.is_empty() && self.room(&user, &host).is_none() => {
                     Response::new(404, Vec::new())
                 }
+                Some((user, host))
+                    if self.room(&user, &host).is_some_and(|room| self.roster.is_locked(room)) =>
+                {
+                    locked()
+                }
                 Some(_) => Response::new(200, abilities(self.allow_outside())),
             },
         }
@@ -131,7 +141,9 @@ impl UserAgent {
                     Refusal::CallLimit => self.stats.refused_limit += 1,
                     Refusal::SourceRate => self.stats.refused_rate += 1,
                 }
-                self.respond(&received, &Response::new(503, headers::refusal(&refusal)));
+                let response = Response::new(503, headers::refusal(&refusal));
+                self.report_refusal(&received, &response);
+                self.respond(&received, &response);
             }
             Verdict::Drop => self.drop_unanswered(&received),
         }
@@ -143,6 +155,9 @@ impl UserAgent {
             Ok(terms) => terms,
             Err(Refused { response, count }) => {
                 self.count(purpose, count);
+                if purpose == Purpose::Caller {
+                    self.report_refusal(&received, &response);
+                }
                 return self.respond(&received, &response);
             }
         };
@@ -152,11 +167,13 @@ impl UserAgent {
         }
         self.by_invite.insert(received.transaction, id);
         let offers = terms.offer.is_none();
+        let member = Member::of_caller(self.member_ids(&terms.room), &received.request);
         let mut call = Call {
             id,
             purpose,
             began: self.time(),
             room: terms.room,
+            member,
             tag: self.random.tag(),
             progress: Progress::Opening { tries: 0, retry: None },
             media: Media::None,
@@ -177,7 +194,7 @@ impl UserAgent {
             authorizations: Authorizations::default(),
         };
         self.open_port(&mut call);
-        self.calls.insert(call);
+        self.add_call(call);
     }
 
     fn terms(&self, purpose: Purpose, received: &Received) -> Result<Terms, Refused> {
@@ -196,6 +213,9 @@ impl UserAgent {
             Purpose::Probe => user.as_str().into(),
             Purpose::Caller => self.room(&user, &host).cloned().ok_or_else(no_room)?,
         };
+        if self.roster.is_locked(&room) {
+            return Err(Refused { response: locked(), count: |stats| stats.refused_locked += 1 });
+        }
         check_accept(invite).map_err(not_acceptable)?;
         let offer = read_offer(invite).map_err(not_acceptable)?;
         self.check_families(offer.as_ref(), received.arrival.flow).map_err(not_acceptable)?;
@@ -220,6 +240,10 @@ impl UserAgent {
             change(&mut self.stats);
         }
     }
+}
+
+fn locked() -> Response {
+    Response::new(LOCKED, vec![headers::reason(LOCKED, "Locked conference")])
 }
 
 impl Received {

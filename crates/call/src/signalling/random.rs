@@ -5,6 +5,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::media::leg::Outgoing;
+use crate::participants::{ConferenceId, ParticipantId};
 
 /// The generator of a user agent.
 #[derive(Debug)]
@@ -29,6 +30,16 @@ impl Random {
         let mut bytes = [0; 32];
         self.0.fill_bytes(&mut bytes);
         bytes
+    }
+
+    /// The name of a participant.
+    pub(super) fn participant(&mut self) -> ParticipantId {
+        ParticipantId::of_random(self.branch())
+    }
+
+    /// The name of a conference.
+    pub(super) fn conference(&mut self) -> ConferenceId {
+        ConferenceId::of_random(self.branch())
     }
 
     /// The bytes of a branch.

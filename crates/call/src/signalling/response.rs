@@ -51,6 +51,14 @@ impl Response {
         Response::new(status, vec![allow])
     }
 
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
     pub(super) fn with_description(self, description: String) -> Response {
         Response { description: Some(description), ..self }
     }

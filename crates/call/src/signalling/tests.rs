@@ -13,6 +13,7 @@ mod keys;
 pub(crate) mod kit;
 mod logins;
 mod outside;
+mod participants;
 mod recorded;
 mod refreshes;
 mod registrations;

@@ -51,6 +51,8 @@ pub(super) struct Caller {
     pub(super) fault: Option<String>,
     /// The response that has refused its call.
     pub(super) refusal: String,
+    /// The operator has muted it.
+    pub(super) is_muted: bool,
     requests: Requests,
     /// Its next 2xx to the INVITE has an offer, so that the ACK has the answer.
     owes_answer: bool,
@@ -72,6 +74,7 @@ impl Caller {
         Caller {
             number,
             habits,
+            is_muted: false,
             guest: None,
             phone,
             state: State::Idle,

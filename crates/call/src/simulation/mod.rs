@@ -1,6 +1,6 @@
 //! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits, guests
 //! whose calls have to be refused, a network that loses, doubles, delays and reorders messages and sound, a proxy that is
-//! restarted, connections that break, a translator that binds callers anew, and strangers who forge. A world follows from
+//! restarted, connections that break, a translator that binds callers anew, strangers who forge, and an operator. A world follows from
 //! its seed.
 //!
 //! The callers write their messages by hand and share nothing with the node's dialogs, so that both sides would have to
@@ -16,6 +16,7 @@ mod moving;
 mod network;
 mod node;
 mod observed_calls;
+mod operator;
 mod oracle;
 mod proxy;
 mod requests;
@@ -40,7 +41,8 @@ fn address(text: &str) -> SocketAddr {
 const SEEDS: u64 = 1000;
 
 /// What happens in a twentieth of all worlds, or more.
-const SEEN: [&str; 20] = [
+const SEEN: [&str; 21] = [
+    "muted caller",
     "PRACK",
     "CANCEL",
     "UPDATE",
@@ -119,6 +121,8 @@ fn each_promise_that_is_broken_is_noticed() {
         (Sabotage::ForgetPortions, "closes Connection"),
         (Sabotage::KeepSource, "does not hear"),
         (Sabotage::IgnorePrack, "its PRACK is never answered"),
+        (Sabotage::HearMuted, "does not hear"),
+        (Sabotage::ForgetRemovals, "participants are shown"),
     ] {
         let broken = (0..50).find_map(|seed| World::new(seed, sabotage).run().err());
         let broken = broken.unwrap_or_else(|| panic!("{sabotage:?} is not noticed"));

@@ -9,6 +9,7 @@ use sip::transport::flow::{Flow, Link, Peer};
 use crate::audio::Participant;
 use crate::media::leg::Plan;
 use crate::media::shard::{Input as MediaInput, LegId};
+use crate::participants::Voice;
 use crate::sdp::PacketTime;
 use crate::signalling::kit::NODE;
 use crate::signalling::{Input, NoPort, Output, UserAgent};
@@ -38,6 +39,7 @@ impl World {
             outputs = inputs.into_iter().flat_map(|input| self.agent.handle(now, input)).collect();
         }
         self.note_oldest();
+        self.follow()?;
         oracle::state_is_bounded(self)?;
         oracle::count_is_the_truth(self)?;
         oracle::nothing_outlives_its_call(self)
@@ -108,6 +110,11 @@ impl World {
                 self.shard.handle(now, MediaInput::Change { leg: LegId(call.0), plan });
                 None
             }
+            Output::SetVoice { call, voice } => {
+                let voice = if self.sabotage == Sabotage::HearMuted { Voice::Heard } else { voice };
+                self.shard.handle(now, MediaInput::SetVoice { leg: LegId(call.0), voice });
+                None
+            }
             Output::Release(call) => self.release(call),
             Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
             // No call of these worlds is moved: see `moving`.
@@ -116,6 +123,7 @@ impl World {
             | Output::Resume { .. }
             | Output::Handover { .. }
             | Output::Dialled { .. }
+            | Output::Refused(_)
             | Output::ProbeOver => None,
         })
     }

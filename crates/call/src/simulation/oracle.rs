@@ -125,13 +125,13 @@ pub(super) fn closes_a_connection(connection: Connection) -> String {
     format!("the node closes {connection:?}, whose messages are right")
 }
 
-/// Everyone who is in a call both ways hears the tones of all others who are, and no other.
+/// Everyone who is in a call both ways hears the tones of all others who are and are not muted, and no other.
 pub(super) fn everyone_hears_everyone_else(world: &World) -> Result<(), String> {
     let takes_part = |caller: &&Caller| caller.state == State::Up && caller.direction == "sendrecv";
     let all: Vec<&Caller> = world.callers.iter().filter(takes_part).collect();
     for caller in &all {
         let others = all.iter().filter(|other| other.number != caller.number);
-        let expected = Heard::of(others.map(|other| other.voice.tone));
+        let expected = Heard::of(others.filter(|other| !other.is_muted).map(|other| other.voice.tone));
         let heard = caller.voice.heard();
         let right = heard.iter().filter(|heard| **heard == expected).count();
         if (right as f64) < RIGHT * WINDOWS {

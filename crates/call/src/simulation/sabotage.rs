@@ -50,4 +50,8 @@ pub(super) enum Sabotage {
     KeepSource,
     /// It answers no PRACK.
     IgnorePrack,
+    /// Who is muted is heard.
+    HearMuted,
+    /// Who has left is shown for ever.
+    ForgetRemovals,
 }

@@ -23,6 +23,7 @@ use super::habits::{self, Access, Habits};
 use super::media::Media;
 use super::network::{Network, Quality, SPARED};
 use super::observed_calls::ObservedCalls;
+use super::operator::Followed;
 use super::oracle;
 use super::sabotage::Sabotage;
 use super::streams::Streams;
@@ -86,6 +87,8 @@ pub(super) struct World {
     pub(super) forged_from: u64,
     /// The node has no media port for the call whose message is read.
     pub(super) has_no_port: bool,
+    /// The participants as an operator follows them.
+    pub(super) followed: Followed,
     /// What has happened how often.
     pub(super) seen: BTreeMap<&'static str, u64>,
 }
@@ -125,6 +128,7 @@ impl World {
             overheard: VecDeque::new(),
             forged_from: 0,
             has_no_port: false,
+            followed: Followed::default(),
             seen: BTreeMap::new(),
         }
     }
@@ -161,6 +165,7 @@ impl World {
         self.calm(SETTLE)?;
         self.restore()?;
         self.play()?;
+        self.mute()?;
         self.bind_anew()?;
         self.refresh()?;
         self.restore()?;

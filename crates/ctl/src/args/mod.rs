@@ -2,6 +2,7 @@
 //! `commands`.
 
 mod account;
+mod calls;
 mod config;
 mod licence;
 mod local;
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand, ValueHint};
 use fleet::version::Release;
 
 pub(crate) use account::{AccountCommand, PasswordArgs};
+pub(crate) use calls::{ConferenceCommand, DialArgs, ParticipantCommand};
 pub(crate) use config::{ConfigCommand, LogArgs};
 pub(crate) use licence::{LicenceCommand, SignArgs};
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
@@ -96,6 +98,12 @@ pub(crate) enum Command {
     /// System locations.
     #[command(subcommand)]
     Location(LocationCommand),
+    /// Who is in a call now: list, mute, disconnect, dial.
+    #[command(subcommand)]
+    Participant(ParticipantCommand),
+    /// The conferences that last now: list, lock, disconnect.
+    #[command(subcommand)]
+    Conference(ConferenceCommand),
     /// Anything that is configured: accounts, roles, locations and more, field by field.
     ///
     /// What there is and which fields it has comes from the Management Node: `pitlane config resources`, then

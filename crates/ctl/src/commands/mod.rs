@@ -2,6 +2,7 @@
 //! results look is in `view`; nothing about an upgrade is decided here.
 
 mod account;
+mod calls;
 mod config;
 mod confirm;
 mod connect;
@@ -52,6 +53,12 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         Command::Room(command) => block_on(async { room::rooms(&Session::open(&global)?, &command).await }),
         Command::Location(command) => {
             block_on(async { room::locations(&Session::open(&global)?, &command).await })
+        }
+        Command::Participant(command) => {
+            block_on(async { calls::participants(&Session::open(&global)?, &command).await })
+        }
+        Command::Conference(command) => {
+            block_on(async { calls::conferences(&Session::open(&global)?, &command).await })
         }
         Command::Config(command) => block_on(async { config::run(&Session::open(&global)?, &command).await }),
         Command::Log(args) => block_on(async { log::run(&Session::open(&global)?, &args).await }),

@@ -23,6 +23,7 @@ use wire::{Configuration, Tally};
 use super::log;
 use super::notifier::Notifier;
 use super::rooms::Rooms;
+use crate::calls::LiveCalls;
 use crate::store::{Batch, Entry, Recorded, RoomsChanged, Store, StoreError, mark_time, record};
 
 /// What is known of a node only while the Management Node runs. It is shown, and no decision depends on it.
@@ -58,6 +59,7 @@ struct Inner {
     clock: Clock,
     rooms: Rooms,
     live: Mutex<BTreeMap<NodeId, NodeRuntime>>,
+    calls: LiveCalls,
     notifier: Notifier,
 }
 
@@ -80,8 +82,8 @@ impl Committer {
     /// A committer for a store and the state that was loaded from it.
     pub fn new(store: Store, fleet: Arc<RwLock<Fleet>>, clock: Clock, rooms: Configuration) -> Self {
         let rooms = Rooms::new(rooms);
-        let inner =
-            Inner { store, fleet, clock, rooms, live: Mutex::default(), notifier: Notifier::default() };
+        let (live, calls, notifier) = (Mutex::default(), LiveCalls::default(), Notifier::default());
+        let inner = Inner { store, fleet, clock, rooms, live, calls, notifier };
         Self { inner: Arc::new(inner) }
     }
 
@@ -295,6 +297,11 @@ impl Committer {
         self.inner.rooms.current()
     }
 
+    /// The live participants, and the commands to nodes.
+    pub(crate) fn calls(&self) -> &LiveCalls {
+        &self.inner.calls
+    }
+
     /// What is known of a node since this process started.
     pub fn node_runtime(&self, id: NodeId) -> Option<NodeRuntime> {
         self.inner.live.lock().get(&id).copied()
@@ -334,6 +341,7 @@ impl Committer {
         for id in changed {
             if fleet.nodes().get(id).is_none() {
                 live.remove(&id);
+                self.inner.calls.forget(id);
                 self.inner.notifier.forget(id);
             }
         }

@@ -14,6 +14,7 @@ use edge::text::visible;
 use fleet::node::NodeId;
 use fleet::observed::Observed;
 use fleet::platform::Event;
+use fleet::starts::StartId;
 use fleet::time::{Offset, Wall};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -22,6 +23,7 @@ use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Tally, Wait};
 
 use super::caller::{Caller, bytes, message};
 use super::{Link, Peer, Refusal};
+use crate::calls::Said;
 use crate::driver::Committer;
 use crate::presence::OpenRequest;
 
@@ -41,12 +43,24 @@ struct Received {
     started_at: Option<u64>,
     /// How far the node's wall clock was ahead of ours when the message arrived.
     clock_ahead: Option<Offset>,
+    /// What it says of participants and commands.
+    live: Said,
 }
 
 impl Received {
     fn new(sync: Sync, from: IpAddr, wall: Wall) -> Self {
-        let Sync { protocols: _, observed: mut report, tally, configuration, wait, started_at, wall: nodes } =
-            sync;
+        let Sync {
+            protocols: _,
+            observed: mut report,
+            tally,
+            configuration,
+            wait,
+            started_at,
+            wall: nodes,
+            participants,
+            statistics,
+            outcomes,
+        } = sync;
         sanitise(&mut report);
         let mut observed = Observed::from(report);
         if let Some(process) = &mut observed.process {
@@ -54,7 +68,8 @@ impl Received {
         }
         // The node read its clock before it sent the request, so this includes the time of transfer.
         let clock_ahead = nodes.map(|nodes| nodes.ahead_of(wall));
-        Self { observed, tally, configuration, wait, started_at, clock_ahead }
+        let live = Said { participants, statistics, outcomes };
+        Self { observed, tally, configuration, wait, started_at, clock_ahead, live }
     }
 }
 
@@ -68,8 +83,11 @@ pub(crate) async fn sync(
     let body = bytes(body, REPORT_BYTES).await?;
     let Header { protocols } = message(&body)?;
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
-    let received = Received::new(message(&body)?, peer.address.ip().to_canonical(), link.committer.wall());
+    let mut received =
+        Received::new(message(&body)?, peer.address.ip().to_canonical(), link.committer.wall());
+    let live = std::mem::take(&mut received.live);
     let request = link.presence.begin(node);
+    take_live(&link.committer, node, &received.observed, live);
     accept_report(&link.committer, &request, node, &received).await?;
     let answer = answer(&link, node, protocol, &received).await?;
     caller.check_still_valid(&link).await?;
@@ -88,6 +106,20 @@ fn sanitise(report: &mut Report) {
     });
 }
 
+/// Takes over what a node says of participants and commands. When two processes report as one node, only what one of
+/// them says is shown, as with their reports.
+fn take_live(committer: &Committer, node: NodeId, observed: &Observed, live: Said) {
+    if let Some(start) = start_that_counts(committer, node, observed) {
+        committer.calls().take(node, start, (committer.now(), committer.wall()), live);
+    }
+}
+
+/// The process that has reported, if its participants are shown.
+fn start_that_counts(committer: &Committer, node: NodeId, observed: &Observed) -> Option<StartId> {
+    let process = observed.process?;
+    committer.read(|fleet, now| fleet.believes(node, now, observed)).then_some(process.start)
+}
+
 /// Applies what is new in a report. A change that follows the last one too fast is delayed, so that a node
 /// whose state changes all the time does not fill the journal.
 async fn accept_report(
@@ -96,7 +128,7 @@ async fn accept_report(
     node: NodeId,
     received: &Received,
 ) -> Result<(), Refusal> {
-    let Received { observed, tally, configuration: _, wait: _, started_at, clock_ahead } = received;
+    let Received { observed, tally, configuration: _, wait: _, started_at, clock_ahead, live: _ } = received;
     let clock_ahead = *clock_ahead;
     // When two processes report as one node, only the state of one of them is shown.
     let believed = committer.read(|fleet, now| fleet.believes(node, now, observed));
@@ -144,6 +176,8 @@ async fn answer(
     // A report that is older than the last accepted one is ignored; the answer gives the node that time, from
     // which it continues.
     let late = heard_at().is_some_and(|heard_at| observed.at < heard_at);
+    let start = start_that_counts(&link.committer, node, observed);
+    let commands_due = || start.and_then(|start| link.committer.calls().due(node, start, Instant::now()));
     loop {
         let news = waiting.notified();
         tokio::pin!(news);
@@ -153,22 +187,29 @@ async fn answer(
         let configuration = link.committer.rooms();
         let differs = configuration.revision != received.configuration;
         let newer = desired.generation != observed.generation || differs;
+        let commands = commands_due();
         let hold = match received.wait {
             // After a clock step, each node is answered at once, so that it renews its certificate by the
             // corrected clock.
-            Wait::ForNews => !newer && !late && stepped_at().is_none_or(|at| Some(at) == stepped_before),
+            Wait::ForNews => {
+                let is_due = commands.is_some_and(|at| at <= Instant::now());
+                !newer && !late && !is_due && stepped_at().is_none_or(|at| Some(at) == stepped_before)
+            }
             Wait::No => false,
         };
         let over = hold && {
             tokio::select! {
-                woken = timeout_at(until, news) => woken.is_err(),
+                woken = timeout_at(commands.map_or(until, |at| at.min(until)), news) => {
+                    woken.is_err() && Instant::now() >= until
+                }
                 () = link.gate.closes() => true,
             }
         };
         if !hold || over {
             let configuration = differs.then(|| (*configuration).clone());
-            let start = observed.process.map(|process| process.start);
-            let beside = link.committer.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(start?));
+            let process = observed.process.map(|process| process.start);
+            let beside = link.committer.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(process?));
+            let calls = link.committer.calls();
             return Ok(SyncAnswer {
                 protocol,
                 desired: desired.into(),
@@ -177,6 +218,8 @@ async fn answer(
                 heard_at: heard_at(),
                 wall: Some(link.committer.wall()),
                 beside,
+                participants: start.map(|start| calls.revision(node, start)),
+                commands: start.map(|start| calls.hand_out(node, start, Instant::now())).unwrap_or_default(),
             });
         }
     }

@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     NoSpace,
     /// A blocker prevents the start.
     Blocked,
+    /// The node that it is for cannot be contacted, or none could do it.
+    Unreachable,
+    /// The node that it is for has said nothing of it in time.
+    Unanswered,
     /// The Management Node is about to restart into another release.
     Upgrading,
     /// The Management Node itself failed.
@@ -67,6 +71,8 @@ impl Kind {
             Self::PackageRefused => "package_refused",
             Self::NoSpace => "no_space",
             Self::Blocked => "blocked",
+            Self::Unreachable => "unreachable",
+            Self::Unanswered => "unanswered",
             Self::Upgrading => "upgrading",
             Self::Internal => "internal",
         }
@@ -83,7 +89,8 @@ impl Kind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Conflict | Self::WrongOffset | Self::Blocked => StatusCode::CONFLICT,
             Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Upgrading => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unreachable | Self::Upgrading => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unanswered => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

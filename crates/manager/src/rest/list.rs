@@ -23,7 +23,11 @@ pub(crate) fn page(of: &Resource, pairs: &[(String, String)], objects: Vec<Value
     selected(&of.path(), &named, pairs, objects)
 }
 
-fn selected(
+/// The same for objects without a declaration: those below an object.
+///
+/// # Errors
+/// The query names a field or an operator that they do not have.
+pub(crate) fn selected(
     path: &str,
     fields: &[Named],
     pairs: &[(String, String)],

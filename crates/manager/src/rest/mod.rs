@@ -26,6 +26,8 @@ mod views;
 
 mod status;
 
+mod calls;
+
 mod history;
 mod package_upload;
 mod upgrade_package;

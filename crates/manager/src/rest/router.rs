@@ -14,7 +14,7 @@ use super::engine::Requester;
 use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
-use super::{Api, access, accounts, device, oauth};
+use super::{Api, access, accounts, calls, device, oauth};
 use super::{engine, history, package_upload, status, upgrade_package, upgrade_start};
 use crate::context::Context;
 use crate::link::ConnectionHandle;
@@ -27,6 +27,7 @@ pub fn router(context: Context) -> Router {
     let api = Api::new(context);
     let routes = Router::new()
         .merge(status::routes())
+        .merge(calls::routes())
         .merge(history::routes())
         .merge(upgrade_start::routes())
         .merge(upgrade_package::routes())

@@ -30,6 +30,7 @@ use crate::engine_probe::EngineProbe;
 use crate::files::chain;
 use crate::http::RequestError;
 use crate::link::{Answer, Handled, LinkEvent, Report, Session};
+use crate::live::Live;
 use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::{Asker, OwnChecks, ReleaseChecks};
 use crate::reason::{Reason, Reasons};
@@ -101,6 +102,8 @@ pub struct Parts {
     pub unconfirmed: UnconfirmedFile,
     /// The session with the Management Node.
     pub session: Arc<Session>,
+    /// What is between the engine and the session.
+    pub live: Arc<Live>,
     /// What the link reports.
     pub report: watch::Sender<Report>,
     /// Wakes the link when the report has changed.
@@ -322,8 +325,9 @@ impl Driver {
             // However it ended, it does not hold the engine any more.
             let _ = probe.await;
         }
-        let Parts { engine, session, node, state_file, clock, watchdog, .. } = self.parts;
+        let Parts { engine, session, live, node, state_file, clock, watchdog, .. } = self.parts;
         drop(watchdog);
+        live.close();
         match ending {
             Ending::Restart => {
                 // The state was stored, with the time, when the node decided to leave.

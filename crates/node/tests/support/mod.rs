@@ -35,6 +35,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use wire::live::Command;
 use wire::{Configuration, Enrolled, EnrolmentFile, EnrolmentRequest, Sync, SyncAnswer, Wait};
 
 /// The longest that anything is waited for.
@@ -69,6 +70,10 @@ pub struct FakeState {
     pub desired: Desired,
     pub configuration: Configuration,
     pub fetch_rate: Option<u64>,
+    /// The revision of the node's participants that it has; none if it wants none.
+    pub participants: Option<u64>,
+    /// What the node is told to do, with every answer.
+    pub commands: Vec<Command>,
     /// The public key that the token was spent on.
     pub spent_on: Option<Vec<u8>>,
     /// What the machine that enrolled last said that it runs.
@@ -155,6 +160,8 @@ impl Manager {
             desired: Desired::default(),
             configuration: Configuration::default(),
             fetch_rate: None,
+            participants: None,
+            commands: Vec::new(),
             spent_on: None,
             enrolled_with: None,
             refuses_enrolment: None,
@@ -262,7 +269,11 @@ async fn renew(State(manager): State<Manager>, Json(request): Json<EnrolmentRequ
 }
 
 async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Response {
-    manager.with(|fake| fake.seen.push(sync.clone()));
+    manager.with(|fake| {
+        let follows = sync.participants.as_ref().filter(|changes| fake.participants == Some(changes.since));
+        fake.participants = follows.map(|changes| changes.to).or(fake.participants);
+        fake.seen.push(sync.clone());
+    });
     let held_until = Instant::now() + Duration::from_secs(5);
     loop {
         let news = manager.changed.notified();
@@ -290,6 +301,8 @@ fn answer(fake: &FakeState, sync: &Sync) -> SyncAnswer {
         heard_at: None,
         wall: None,
         beside: None,
+        participants: fake.participants,
+        commands: fake.commands.clone(),
     }
 }
 

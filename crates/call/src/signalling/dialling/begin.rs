@@ -11,12 +11,14 @@ use sip::uri::Uri;
 use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::dial::{DialError, DialOptions, DialTarget};
+use crate::participants::ParticipantId;
 use crate::rooms::RoomName;
 use crate::session_timer::{Refresher, SessionTimer};
 use crate::signalling::agent::UserAgent;
 use crate::signalling::authentication::Authorizations;
 use crate::signalling::call::{Call, Media, Progress, Purpose, Refresh};
 use crate::signalling::input::Output;
+use crate::signalling::member::Member;
 use crate::time::Time;
 
 use super::state::{Dialling, Step};
@@ -36,17 +38,21 @@ pub(crate) struct Dial {
 }
 
 impl UserAgent {
-    /// Makes a call. [`Output::Dialled`] follows, once.
+    /// Makes a call, and names its participant. [`Output::Dialled`] follows, once.
     ///
     /// # Errors
     /// It cannot be made, and nothing is left of it.
-    pub(crate) fn dial(&mut self, now: Time, dial: &Dial) -> (Result<Participant, DialError>, Vec<Output>) {
+    pub(crate) fn dial(
+        &mut self,
+        now: Time,
+        dial: &Dial,
+    ) -> (Result<(Participant, ParticipantId), DialError>, Vec<Output>) {
         self.advance_to(now);
         let begun = self.begin_dialling(dial);
         (begun, self.finish())
     }
 
-    fn begin_dialling(&mut self, dial: &Dial) -> Result<Participant, DialError> {
+    fn begin_dialling(&mut self, dial: &Dial) -> Result<(Participant, ParticipantId), DialError> {
         if let Admission::Closed(closed) = self.admitter.admission() {
             return Err(DialError::Closed(closed.reason.clone()));
         }
@@ -54,12 +60,14 @@ impl UserAgent {
             return Err(DialError::CallLimit);
         }
         let dialling = self.dialling(dial)?;
-        let id = self.calls.next_id();
+        let member = self.member_to(dial);
+        let (id, participant) = (self.calls.next_id(), member.id);
         let mut call = Call {
             id,
             purpose: Purpose::Caller,
             began: self.time(),
             room: dial.room.clone(),
+            member,
             tag: self.random.tag(),
             progress: Progress::Opening { tries: 0, retry: None },
             media: Media::None,
@@ -81,8 +89,15 @@ impl UserAgent {
         };
         self.stats.dialled += 1;
         self.open_port(&mut call);
-        self.calls.insert(call);
-        Ok(id)
+        self.add_call(call);
+        Ok((id, participant))
+    }
+
+    fn member_to(&mut self, dial: &Dial) -> Member {
+        let Dial { room, target: DialTarget::Uri(target) | DialTarget::Device(target), options } = dial;
+        let ids = self.member_ids(room);
+        let alias = self.rooms.alias(room).unwrap_or_default();
+        Member::of_dialled(ids, alias, target, options.display_name.as_deref())
     }
 
     fn dialling(&mut self, dial: &Dial) -> Result<Dialling, DialError> {

@@ -14,6 +14,7 @@ use crate::signalling::call::{Call, Progress};
 use crate::signalling::ending::End;
 use crate::signalling::headers;
 use crate::signalling::input::Output;
+use crate::signalling::member::vendor_of;
 
 use super::late::TOO_LATE;
 use super::state::Step;
@@ -57,6 +58,7 @@ impl UserAgent {
             }
         };
         call.dialling = None;
+        call.member.vendor = vendor_of(response.headers());
         call.authorizations.heard(response.status());
         call.progress = Progress::Answered;
         self.acknowledge(call, sequence);

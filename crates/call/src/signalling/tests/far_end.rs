@@ -25,6 +25,7 @@ impl World {
         let mut begun = Err(DialError::ShutDown);
         self.act(|agent, now| {
             let (result, outputs) = agent.dial(now, dial);
+            let result = result.map(|(call, _)| call);
             begun = result;
             outputs
         });

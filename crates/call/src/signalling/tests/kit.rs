@@ -17,7 +17,7 @@ use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
-use super::super::{Handover, Input, NoPort, Output, UserAgent};
+use super::super::{Handover, Input, NoPort, Output, RefusedCall, UserAgent};
 
 pub(crate) const NODE: &str = "192.0.2.1:5060";
 pub(crate) const PHONE: &str = "192.0.2.2:5062";
@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) opening: Vec<Peer>,
     /// What was reported of calls that are moved.
     pub(crate) reports: Vec<Handover>,
+    /// What was reported of refused calls.
+    pub(crate) refused: Vec<RefusedCall>,
     pub(crate) sip: SocketAddr,
     /// What DNS knows.
     pub(crate) names: BTreeMap<String, IpAddr>,
@@ -103,6 +105,7 @@ impl World {
             done: Vec::new(),
             opening: Vec::new(),
             reports: Vec::new(),
+            refused: Vec::new(),
             sip,
             names: BTreeMap::new(),
         }
@@ -139,20 +142,16 @@ impl World {
                 self.opening.push(peer);
                 Vec::new()
             }
-            Output::Join { call, room, .. } => {
-                self.done.push(format!("join {} {room}", call.0));
-                Vec::new()
-            }
-            Output::Start(call) => {
-                self.done.push(format!("start {}", call.0));
+            Output::Join { call, room, .. } => self.note(format!("join {} {room}", call.0)),
+            Output::Start(call) => self.note(format!("start {}", call.0)),
+            Output::SetVoice { call, voice } => self.note(format!("voice {} {voice:?}", call.0)),
+            Output::Disconnect(_) => self.note("disconnect".into()),
+            Output::Refused(refused) => {
+                self.refused.push(*refused);
                 Vec::new()
             }
             Output::Change { call, plan } => {
                 self.done.push(format!("change {} {:?}", call.0, plan.direction));
-                Vec::new()
-            }
-            Output::Disconnect(_) => {
-                self.done.push("disconnect".into());
                 Vec::new()
             }
             Output::HandOut(call) => {
@@ -181,6 +180,11 @@ impl World {
                 Vec::new()
             }
         }
+    }
+
+    fn note(&mut self, what: String) -> Vec<Input> {
+        self.done.push(what);
+        Vec::new()
     }
 
     /// Takes in a datagram.

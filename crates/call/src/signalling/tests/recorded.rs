@@ -9,6 +9,8 @@ use serde::Serialize;
 use crate::audio::Participant;
 use crate::handover::message::{ExportedCall, ExportedReceived, ExportedSealed, ExportedStream};
 
+use crate::participants::{ConferenceId, ParticipantId};
+
 use super::kit::{PHONE, Phone, SDP, World};
 
 /// The release whose messages this one writes. A new one gets a folder of its own when a message changes.
@@ -34,6 +36,10 @@ fn export(world: &mut World, received: Vec<ExportedReceived>) -> ExportedCall {
     let mut call = world.agent.export(world.now, Participant(1), received).expect("it is at rest");
     call.dialog.local = b"<sip:meet@192.0.2.1>;tag=3c253fa74c0a7bf5".to_vec();
     call.session.id = 4_306_458_165_686_741_432;
+    let (id, conference) = (uuid::Uuid::from_u128(7 << 96 | 1), uuid::Uuid::from_u128(7 << 96 | 2));
+    call.participant.iter_mut().for_each(|participant| {
+        (participant.id, participant.conference) = (ParticipantId(id), ConferenceId(conference));
+    });
     call.session.keys.iter_mut().for_each(|keys| keys.ours = "B".repeat(keys.ours.len()));
     call
 }
@@ -137,6 +143,11 @@ fn field_that_a_later_release_adds_is_ignored_and_one_that_is_missing_is_named()
     call["dialog"].as_object_mut().expect("an object").remove("target");
     let error = serde_json::from_value::<ExportedCall>(call).expect_err("no target").to_string();
     assert!(error.contains("target"), "{error}");
+    let mut call = serde_json::to_value(plain()).expect("JSON");
+    call.as_object_mut().expect("an object").remove("participant");
+    let read =
+        serde_json::from_value::<ExportedCall>(call).expect("a call of a process that knows no participants");
+    assert_eq!(read.participant, None);
 }
 
 #[test]

@@ -382,6 +382,8 @@ impl World {
             | Output::Disconnect(_)
             | Output::Join { .. }
             | Output::Change { .. }
+            | Output::SetVoice { .. }
+            | Output::Refused(_)
             | Output::GoOnReceiving { .. }
             | Output::Resume { .. }
             | Output::Dialled { .. }

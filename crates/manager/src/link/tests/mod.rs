@@ -3,6 +3,7 @@
 mod copies;
 mod identity;
 mod limits;
+mod live;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,6 +192,9 @@ fn first_report() -> Sync {
         wait: Wait::No,
         started_at: Some(77),
         wall: None,
+        participants: None,
+        statistics: Vec::new(),
+        outcomes: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ mod kit;
 
 mod accounts;
 mod bodies;
+mod calls;
 mod declared;
 mod engine;
 mod logins;

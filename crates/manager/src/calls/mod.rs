@@ -1,0 +1,111 @@
+//! The live participants of all nodes, in memory, and the commands that are on their way to nodes.
+//!
+//! It relies on the link for what nodes say and for when commands leave, and on nobody for decisions: participants and
+//! commands are no part of the core, of the journal or of the store. After a restart the nodes say anew what there is.
+
+mod desk;
+mod table;
+
+use std::borrow::Cow;
+
+use edge::text::visible;
+use fleet::node::NodeId;
+use fleet::starts::StartId;
+use fleet::time::{Time, Wall};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use uuid::Uuid;
+use wire::live::{Action, Command, MediaStatistics, Outcome, ParticipantChanges};
+use wire::report::cut;
+
+pub(crate) use desk::{COMMAND_LIFE, CommandError, Withdrawn};
+use desk::{Desk, Given};
+use table::Table;
+pub(crate) use table::{LiveParticipant, NodeParticipants};
+
+#[cfg(test)]
+pub(crate) use table::tests::participant as participant_for_tests;
+
+/// Cuts a text that comes from elsewhere, and escapes what cannot be seen.
+fn foreign(text: &mut String, characters: usize) {
+    cut(text, characters);
+    if let Cow::Owned(visible) = visible(text) {
+        *text = visible;
+        cut(text, characters);
+    }
+}
+
+/// What a request of a node says of its participants and commands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Said {
+    /// What has changed of its participants.
+    pub(crate) participants: Option<ParticipantChanges>,
+    /// What it has counted of the sound of some.
+    pub(crate) statistics: Vec<MediaStatistics>,
+    /// What has become of commands.
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// The participants of all nodes, and the commands to them.
+#[derive(Debug, Default)]
+pub(crate) struct LiveCalls {
+    table: Mutex<Table>,
+    desk: Mutex<Desk>,
+}
+
+impl LiveCalls {
+    /// A process of a node has said something.
+    pub(crate) fn take(&self, node: NodeId, start: StartId, (now, wall): (Time, Wall), said: Said) {
+        let Said { participants, statistics, outcomes } = said;
+        self.table.lock().take(node, start, (now, wall), participants, statistics);
+        let mut desk = self.desk.lock();
+        desk.restarted(node, start);
+        outcomes.into_iter().for_each(|outcome| desk.end(node, outcome));
+    }
+
+    /// The revision of a process's participants that is known.
+    pub(crate) fn revision(&self, node: NodeId, start: StartId) -> u64 {
+        self.table.lock().revision(node, start)
+    }
+
+    /// A node was removed.
+    pub(crate) fn forget(&self, node: NodeId) {
+        self.table.lock().forget(node);
+        self.desk.lock().forget(node);
+    }
+
+    /// Reads the participants that are known now.
+    pub(crate) fn read<T>(&self, now: Time, read: impl FnOnce(&[NodeParticipants<'_>]) -> T) -> T {
+        let mut table = self.table.lock();
+        table.drop_unheard(now);
+        read(&table.nodes())
+    }
+
+    /// The process of a node that reports participants.
+    pub(crate) fn process(&self, node: NodeId) -> Option<StartId> {
+        self.table.lock().process(node)
+    }
+
+    /// Puts a command on its way to a process of a node; its outcome follows.
+    ///
+    /// # Errors
+    /// There are too many for the node already.
+    pub(crate) fn give(&self, node: NodeId, start: StartId, action: Action) -> Result<Given, CommandError> {
+        self.desk.lock().give(node, start, action)
+    }
+
+    /// Gives a command up that has no outcome.
+    pub(crate) fn withdraw(&self, node: NodeId, command: Uuid) -> Withdrawn {
+        self.desk.lock().withdraw(node, command)
+    }
+
+    /// When an answer to a process of a node has commands to carry: now, or later, or not at all.
+    pub(crate) fn due(&self, node: NodeId, start: StartId, now: Instant) -> Option<Instant> {
+        self.desk.lock().due(node, start, now)
+    }
+
+    /// The commands that an answer carries now.
+    pub(crate) fn hand_out(&self, node: NodeId, start: StartId, now: Instant) -> Vec<Command> {
+        self.desk.lock().hand_out(node, start, now)
+    }
+}
