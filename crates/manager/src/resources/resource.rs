@@ -52,8 +52,8 @@ pub(crate) struct Resource {
 pub(crate) enum Key {
     /// A number, which is its field `id`.
     Number,
-    /// A UUID, which is its field `id`.
-    Uuid,
+    /// A text without a meaning, which is its field `id`.
+    Text,
     /// The text in one of its fields.
     Field(&'static str),
 }

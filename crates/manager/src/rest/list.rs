@@ -18,7 +18,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The query names a field or an operator that the resource does not have.
 pub(crate) fn page(of: &Resource, pairs: &[(String, String)], objects: Vec<Value>) -> Result<Value, Refusal> {
     let filtered = of.fields.iter().filter(|field| field.filtered);
-    let id = (of.key == Key::Uuid).then_some(("id", Type::Text));
+    let id = (of.key == Key::Text).then_some(("id", Type::Text));
     let named: Vec<Named> = filtered.map(|field| (field.name, field.queried_as())).chain(id).collect();
     selected(&of.path(), &named, pairs, objects)
 }

@@ -82,7 +82,7 @@ fn refused(refusal: &oauth::Refusal) -> Response {
     tracing::warn!(reason = %refusal, "a request for an access token was refused");
     let status = match refusal {
         oauth::Refusal::InvalidClient(_) => StatusCode::UNAUTHORIZED,
-        oauth::Refusal::Busy => StatusCode::TOO_MANY_REQUESTS,
+        oauth::Refusal::Busy => StatusCode::SERVICE_UNAVAILABLE,
         oauth::Refusal::InvalidRequest { .. }
         | oauth::Refusal::UnsupportedGrantType
         | oauth::Refusal::InvalidGrant(_)

@@ -8,7 +8,7 @@ const fn live(name: &'static str) -> Resource {
     Resource {
         area: Area::Status,
         served: Served::Own,
-        key: Key::Uuid,
+        key: Key::Text,
         list: &[Verb::Get],
         detail: &[Verb::Get],
         view: Permission::ViewCalls,

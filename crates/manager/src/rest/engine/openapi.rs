@@ -166,7 +166,7 @@ fn action_of(of: &Resource) -> Value {
 fn key(of: &Resource) -> Value {
     let schema = match of.key {
         Key::Number => json!({"type": "integer", "minimum": 1, "examples": [1]}),
-        Key::Uuid | Key::Field(_) => json!({"type": "string"}),
+        Key::Text | Key::Field(_) => json!({"type": "string"}),
     };
     json!({"name": "key", "in": "path", "required": true, "schema": schema})
 }
@@ -267,7 +267,7 @@ fn shown(of: &Resource) -> Value {
         of.fields.iter().map(|field| (field.name.to_string(), described(field, shown_type(field)))).collect();
     let id = match of.key {
         Key::Number => Some("integer"),
-        Key::Uuid => Some("string"),
+        Key::Text => Some("string"),
         Key::Field(_) => None,
     };
     properties.extend(id.map(|id| ("id".to_string(), json!({"type": id}))));

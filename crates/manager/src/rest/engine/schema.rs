@@ -49,7 +49,7 @@ fn id(of: &Resource) -> Option<Value> {
     let mut number = described(&ID);
     match of.key {
         Key::Number => {}
-        Key::Uuid => number["type"] = "string".into(),
+        Key::Text => number["type"] = "string".into(),
         Key::Field(_) => return None,
     }
     Some(number)
