@@ -79,7 +79,7 @@ async fn add(session: &Session, resource: &str, fields: &[(String, String)]) -> 
         location.as_deref().and_then(|uri| uri.trim_end_matches('/').rsplit('/').next()).unwrap_or("");
     session.done(&format!("{resource} {} is added.", sanitized(number)));
     // What is given only once, such as an enrolment file.
-    text.lines().for_each(|line| crate::terminal::print_line(&sanitized(line)));
+    text.lines().for_each(|line| crate::terminal::print_line(sanitized(line)));
     Ok(())
 }
 
