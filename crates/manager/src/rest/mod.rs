@@ -37,6 +37,7 @@ mod upload_store;
 
 mod access;
 mod accounts;
+mod acts;
 mod route;
 mod router;
 

@@ -14,7 +14,7 @@ use super::engine::Requester;
 use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
-use super::{Api, access, accounts, calls, device, oauth};
+use super::{Api, access, accounts, acts, calls, device, oauth};
 use super::{engine, history, package_upload, status, upgrade_package, upgrade_start};
 use crate::context::Context;
 use crate::link::ConnectionHandle;
@@ -106,8 +106,14 @@ async fn admitted(
     api.request_limit.count(api.committer().now())?;
     let Source(source) = Source::of(request.extensions());
     request.extensions_mut().insert(AuthenticatedUser(account.clone()));
-    request.extensions_mut().insert(Requester { account, source });
-    Ok(next.run(request).await)
+    let by = Requester { account, source };
+    request.extensions_mut().insert(by.clone());
+    let act = acts::act_of(request.method(), request.uri().path());
+    let response = next.run(request).await;
+    if let Some(act) = act.filter(|_| response.status().is_success()) {
+        acts::noted(api, by, act).await?;
+    }
+    Ok(response)
 }
 
 /// Completes a change that has begun, whether or not its sender still waits.
