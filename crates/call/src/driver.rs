@@ -164,13 +164,13 @@ impl Driver {
             }
         }
         let revision = agent.agent.participant_revision();
-        self.revision.send_if_modified(|known| std::mem::replace(known, revision) != revision);
         let deadline = next_step(&agent.agent).map_or(u64::MAX, |at| at.0);
         if deadline < self.armed.load(Ordering::Relaxed) {
             self.earlier.notify_one();
         }
         drop(agent);
         self.publish();
+        self.publish_revision(revision);
         result
     }
 
@@ -413,6 +413,16 @@ impl Driver {
             published.calls = calls;
             self.calls.send_replace(calls);
         }
+    }
+
+    /// Sends a revision of the participants to those who watch it. Without the lock of the user agent, as the calls; the
+    /// one of an earlier act may come after that of a later one, and is passed over.
+    fn publish_revision(&self, revision: u64) {
+        self.revision.send_if_modified(|known| {
+            let is_newer = revision > *known;
+            *known = revision.max(*known);
+            is_newer
+        });
     }
 
     fn published(&self) -> MutexGuard<'_, Published> {
