@@ -46,12 +46,15 @@ pub(crate) enum ConfigCommand {
         #[arg(value_name = "FIELD=VALUE", value_parser = assignment, required = true)]
         fields: Vec<(String, String)>,
     },
-    /// Removes an object.
+    /// Removes an object, after asking.
     Remove {
         /// The resource, such as role.
         resource: String,
         /// The name of the object, or its number.
         name: String,
+        /// Removes it without asking.
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -4,12 +4,14 @@ use std::io::Read as _;
 
 use serde_json::{Map, Value, json};
 
+use super::confirm::Question;
 use super::room::detail;
 use super::session::Session;
 use crate::args::ConfigCommand;
 use crate::client::Answer;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::terminal;
 use crate::text::sanitized;
 use crate::view::config;
 
@@ -48,8 +50,17 @@ pub(crate) async fn run(session: &Session, command: &ConfigCommand) -> Result<Ex
             session.client.patch(&format!("change {resource} {name}"), &path, &body).await?;
             session.done(&format!("{resource} {name} is changed."));
         }
-        ConfigCommand::Remove { resource, name } => {
+        ConfigCommand::Remove { resource, name, yes } => {
             let object = find(session, resource, name).await?;
+            let question = Question {
+                asks: format!("Remove {resource} {name}?"),
+                subject: format!("whether to remove {resource} {name}"),
+                unasked: "remove it",
+            };
+            if !yes && !question.confirmed()? {
+                terminal::message("Not removed; nothing was changed.");
+                return Ok(Exit::Failure);
+            }
             session
                 .client
                 .delete(&format!("remove {resource} {name}"), &detail(&path(resource), &object))
@@ -77,29 +88,42 @@ async fn add(session: &Session, resource: &str, fields: &[(String, String)]) -> 
     let Answer { location, text, .. } = answer;
     let number =
         location.as_deref().and_then(|uri| uri.trim_end_matches('/').rsplit('/').next()).unwrap_or("");
-    session.done(&format!("{resource} {} is added.", sanitized(number)));
-    // What is given only once, such as an enrolment file.
-    text.lines().for_each(|line| crate::terminal::print_line(sanitized(line)));
+    let done = format!("{resource} {} is added.", sanitized(number));
+    if text.is_empty() {
+        session.done(&done);
+        return Ok(());
+    }
+    // What is given only once, such as an enrolment file or a key, may go into a file.
+    terminal::message(&done);
+    text.lines().for_each(|line| terminal::print_line(sanitized(line)));
     Ok(())
 }
 
 /// The object of this name or number.
 async fn find(session: &Session, resource: &str, name: &str) -> Result<Value, Failure> {
-    let doing = format!("find {resource} {name}");
-    if name.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(session.client.get(&doing, &format!("{}{name}/", path(resource))).await?);
+    let list = path(resource);
+    // A name may consist of digits, as aliases do.
+    match named(session, &list, name).await {
+        Err(Failure::NotFound { .. }) if is_number(name) => {
+            Ok(session.client.get(&format!("find {resource} {name}"), &format!("{list}{name}/")).await?)
+        }
+        found => found,
     }
-    named(session, &path(resource), name).await
+}
+
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The object in a list whose name is this one: the field that every object of a resource is known by comes first.
 async fn named(session: &Session, list: &str, name: &str) -> Result<Value, Failure> {
     let schema = session.client.get("read the fields", &format!("{list}schema/")).await?;
-    let field = ["name", "alias", "codename"].into_iter().find(|field| schema["fields"][field].is_object());
-    let Some(field) = field else {
-        return Err(Failure::Usage(format!(
-            "objects of {list} have no name; give the number, which list shows"
-        )));
+    let names = ["name", "alias", "codename", "client_name"];
+    let Some(field) = names.into_iter().find(|field| schema["fields"][field].is_object()) else {
+        return Err(Failure::NotFound {
+            what: format!("nothing in {list} is called {name}"),
+            hint: "give the number, which pitlane config list shows".into(),
+        });
     };
     let found = session.client.list(&format!("find {name}"), list, &[(field, name)]).await?;
     found["objects"].as_array().and_then(|objects| objects.first()).cloned().ok_or_else(|| {
@@ -129,11 +153,16 @@ fn content(given: &str) -> Result<String, Failure> {
     let Some(file) = given.strip_prefix('@') else { return Ok(given.into()) };
     let mut text = String::new();
     let read = match file {
-        "-" => std::io::stdin().take(VALUE_BYTES).read_to_string(&mut text),
-        _ => std::fs::File::open(file).and_then(|file| file.take(VALUE_BYTES).read_to_string(&mut text)),
+        "-" => std::io::stdin().take(VALUE_BYTES + 1).read_to_string(&mut text),
+        _ => std::fs::File::open(file).and_then(|file| file.take(VALUE_BYTES + 1).read_to_string(&mut text)),
     };
     read.map_err(Failure::io(format!("read {file}")))?;
-    Ok(text)
+    if text.len() as u64 > VALUE_BYTES {
+        return Err(Failure::Usage(format!("{file} has more than {VALUE_BYTES} bytes")));
+    }
+    // The end of the only line of a password is not part of it.
+    let is_one_line = text.trim_end_matches(['\r', '\n']).lines().count() <= 1;
+    Ok(if is_one_line { text.trim_end_matches(['\r', '\n']).into() } else { text })
 }
 
 async fn value(session: &Session, field: &Value, text: String) -> Result<Value, Failure> {
@@ -157,8 +186,7 @@ async fn value(session: &Session, field: &Value, text: String) -> Result<Value, 
 
 /// What names an object in a request: its number or URI, or the URI of the one with this name.
 async fn related(session: &Session, list: &str, name: &str) -> Result<Value, Failure> {
-    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number || name.starts_with('/') || list.ends_with("conference_alias/") {
+    if is_number(name) || name.starts_with('/') || list.ends_with("conference_alias/") {
         return Ok(name.into());
     }
     Ok(named(session, list, name).await?["resource_uri"].clone())
