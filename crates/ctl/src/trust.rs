@@ -128,13 +128,17 @@ impl Trust {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(TrustError::Setup)?;
-        Ok(match self {
+        let mut config = match self {
             Self::Authority(pem) => builder.with_root_certificates(roots(pem)?).with_no_client_auth(),
             Self::Fingerprint(pinned) => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Pinned::new(*pinned, provider)))
                 .with_no_client_auth(),
-        })
+        };
+        // The Management Node shows the platform's own certificate to whoever names this protocol, and perhaps another
+        // one to browsers.
+        config.alpn_protocols = vec![b"pitlane-platform".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
     }
 }
 

@@ -43,6 +43,7 @@ async fn main() {
         name: "manager".into(),
         requests_per_minute: 0,
         token_urls: Audiences::of(["127.0.0.1", "localhost"], 443),
+        certificate: manager::operator_certificate::OperatorCertificate::default(),
         refusals: manager::link::Refusals::default(),
     });
     let app = app.into_make_service_with_connect_info::<SocketAddr>();

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clock::{Machine, Source};
 use fleet::node::NodeId;
+use fleet::time::Wall;
 use fleet::version::Sha256;
 use parking_lot::Mutex;
 use rcgen::{
@@ -297,6 +298,12 @@ impl ServerIdentity {
         let made = authority.issue_to_manager(&names, at).map_err(AuthorityError::NotIssued)?;
         let current = Mutex::new(Made { certificate: Arc::new(made), at });
         Ok(Self { authority, names, current })
+    }
+
+    /// The time of the wall clock, by which certificates are judged.
+    pub(crate) fn wall(&self) -> Wall {
+        let since = self.authority.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Wall(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// The current certificate, and that of the authority.

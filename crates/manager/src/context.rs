@@ -7,6 +7,7 @@ use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
 use crate::oauth::Audiences;
+use crate::operator_certificate::OperatorCertificate;
 
 /// Everything that a request to the management API may need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Context {
     pub requests_per_minute: u32,
     /// How OAuth2 clients may name this Management Node in their assertions.
     pub token_urls: Audiences,
+    /// The certificate that the pages show.
+    pub certificate: OperatorCertificate,
     /// The refusals of the nodes' listener.
     pub refusals: Refusals,
 }

@@ -27,6 +27,7 @@ pub mod authority;
 pub mod gate;
 pub mod link;
 pub mod oauth;
+pub mod operator_certificate;
 pub mod trust;
 
 pub mod context;

@@ -62,6 +62,7 @@ fn api(committer: Committer, layout: Layout) -> Router {
         name: "manager".into(),
         requests_per_minute: 0,
         token_urls: manager::oauth::Audiences::of(["manager.example"], 443),
+        certificate: manager::operator_certificate::OperatorCertificate::default(),
         refusals,
     })
 }

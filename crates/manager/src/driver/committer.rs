@@ -279,14 +279,32 @@ impl Committer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.change_rooms_if(move |tx| Ok((true, write(tx)?))).await
+    }
+
+    /// The same; nodes learn of it only if the first half of the answer says so.
+    ///
+    /// # Errors
+    /// What `write` returns, or that the store could not commit.
+    pub(crate) async fn change_rooms_if<T, E>(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> Result<(bool, T), E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let write = move |tx: &Transaction<'_>| {
-            let answer = write(tx)?;
-            Ok::<_, E>((RoomsChanged::mark(tx)?, answer))
+            let (concerns_nodes, answer) = write(tx)?;
+            let changed = if concerns_nodes { Some(RoomsChanged::mark(tx)?) } else { None };
+            Ok::<_, E>((changed, answer))
         };
         let committer = self.clone();
-        let then = move |(RoomsChanged { configuration }, answer)| {
-            committer.inner.rooms.replace(configuration);
-            committer.inner.notifier.notify_all();
+        let then = move |(changed, answer)| {
+            if let Some(RoomsChanged { configuration }) = changed {
+                committer.inner.rooms.replace(configuration);
+                committer.inner.notifier.notify_all();
+            }
             answer
         };
         self.inner.store.job(move |batch: &mut Batch<'_, '_>| batch.in_savepoint(write), then).await

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge::permit_pool::PoolLimits;
+use rustls::server::ResolvesServerCert;
 use rustls::{CertificateError, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ use super::connection::Connection;
 use super::connection_pools::{ConnectionHandle, Endpoint, Pools};
 use super::refusals::{Reason, Refusals};
 use super::verifier::AuthorityVerifier;
-use crate::authority::{Authority, ServerIdentity};
+use crate::authority::Authority;
 use crate::certificate::Certificate;
 
 /// Connections whose handshake is done and that are not served yet.
@@ -117,7 +118,7 @@ pub struct Peer {
 /// # Errors
 /// The authority's certificate cannot be used.
 pub fn server_config(
-    identity: Arc<ServerIdentity>,
+    identity: Arc<dyn ResolvesServerCert>,
     clients: Option<&Authority>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

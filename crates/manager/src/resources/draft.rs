@@ -9,7 +9,7 @@ use super::errors::FieldErrors;
 use super::field::{Access, Children, Field, Initial, Kind, Related, Support};
 use super::object::Object;
 use super::resource::Resource;
-use super::shape::{canonical, validate};
+use super::shape::{Shape, canonical, validate};
 use super::typed::moment;
 
 /// What a secret is shown as, and what keeps it when it is sent back.
@@ -46,9 +46,12 @@ fn value(field: &Field, given: Option<&Value>, kept: Option<&Value>, now: i64) -
     match given {
         _ if field.access == Access::ReadOnly => otherwise(),
         None => otherwise(),
-        Some(Value::Null) if field.access == Access::Secret => Ok(Value::from("")),
+        Some(Value::Null) if field.access == Access::Secret && field.initial != Initial::Required => {
+            Ok(Value::from(""))
+        }
         Some(Value::Null) => cleared(field).map_or_else(otherwise, Ok),
         Some(Value::String(text)) if is_unsaid(field, text) => otherwise(),
+        Some(Value::String(text)) if text.is_empty() && field.nullable => Ok(Value::Null),
         Some(given) => {
             let read = read(field, given, kept)?;
             match field.support {
@@ -76,7 +79,7 @@ pub(crate) fn initial(field: &Field, now: i64) -> Option<Value> {
 
 /// The value after an explicit null, if null is a value of this field. Clients send null for a list without entries.
 fn cleared(field: &Field) -> Option<Value> {
-    if let Kind::Related(Related::Many(_)) = field.kind {
+    if let Kind::Related(Related::Many(_)) | Kind::Texts = field.kind {
         return Some(Value::Array(Vec::new()));
     }
     // Children stay: an owner that loses them because a client does not know them would be a trap.
@@ -120,6 +123,7 @@ fn read(field: &Field, given: &Value, kept: Option<&Value>) -> Result<Value, Str
         Kind::Fraction | Kind::Version | Kind::File | Kind::Record | Kind::List => {
             Err("This field cannot be written here.".into())
         }
+        Kind::Texts => texts(given),
         Kind::Moment => time(given),
         Kind::Related(Related::One(relation)) => related(given, relation.of).map(Value::from),
         Kind::Related(Related::Many(relation)) => many(given, relation.of),
@@ -150,12 +154,21 @@ fn names(choices: &[&str]) -> String {
 /// A whole number; forms and some clients send it as a text.
 fn whole(given: &Value, from: i64, to: i64) -> Result<Value, String> {
     let number = match given {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.trim().trim_end_matches(".0").parse().ok(),
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(without_fraction)),
+        Value::String(text) => {
+            let text = text.trim();
+            text.strip_suffix(".0").unwrap_or(text).parse().ok()
+        }
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     let number = number.filter(|number| (from..=to).contains(number));
     number.map(Value::from).ok_or_else(|| format!("Enter a whole number from {from} to {to}."))
+}
+
+/// A number that is whole although it is written with a fraction.
+fn without_fraction(number: f64) -> Option<i64> {
+    let is_whole = number.fract() == 0.0 && number.abs() < i64::MAX as f64;
+    is_whole.then_some(number as i64)
 }
 
 fn boolean(given: &Value) -> Result<Value, String> {
@@ -171,6 +184,7 @@ fn boolean(given: &Value) -> Result<Value, String> {
 
 fn time(given: &Value) -> Result<Value, String> {
     let moment = given.as_str().and_then(|text| moment(text.trim()));
+    let moment = moment.filter(|moment| moment.as_millisecond() >= 0);
     let message = "Enter a moment in UTC such as 2026-11-23T18:05:27.";
     moment.map(|moment| moment.as_millisecond().into()).ok_or_else(|| message.into())
 }
@@ -213,6 +227,20 @@ fn many(given: &Value, of: &'static str) -> Result<Value, String> {
         }
     }
     Ok(ids.into())
+}
+
+/// How many texts a list has, and how long each is, in characters.
+const TEXTS: (usize, usize) = (250, 255);
+
+fn texts(given: &Value) -> Result<Value, String> {
+    let (most, longest) = TEXTS;
+    let all = given.as_array().filter(|all| all.len() <= most);
+    let all = all.and_then(|all| all.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    let all = all.ok_or_else(|| format!("Enter a list of at most {most} texts."))?;
+    for text in &all {
+        validate(text.trim(), Shape::Name(longest))?;
+    }
+    Ok(all.iter().map(|text| text.trim()).collect())
 }
 
 /// The children as they are given; each is read as an object of its own resource when they are written.

@@ -54,6 +54,8 @@ pub(crate) enum Kind {
     Password,
     /// A list that the Management Node makes, shown as it is.
     List,
+    /// A list of texts.
+    Texts,
     /// A time: stored as milliseconds since 1970-01-01 UTC, shown as text.
     Moment,
     /// Other objects.
@@ -223,6 +225,11 @@ impl Field {
         Self::of(name, Kind::Password).column().secret()
     }
 
+    /// A list of texts, empty unless it is given.
+    pub(crate) const fn texts(name: &'static str) -> Self {
+        Self::of(name, Kind::Texts).or(Initial::Empty)
+    }
+
     /// A list that the Management Node makes.
     pub(crate) const fn list(name: &'static str) -> Self {
         Self::of(name, Kind::List).or(Initial::Empty)
@@ -370,14 +377,19 @@ impl Field {
     /// How its values are read from a query and compared.
     pub(crate) const fn queried_as(&self) -> Type {
         match self.kind {
-            Kind::Text(_) | Kind::Choice(_) | Kind::Password | Kind::List | Kind::Record | Kind::File => {
-                Type::Text
-            }
+            Kind::Text(_)
+            | Kind::Choice(_)
+            | Kind::Password
+            | Kind::List
+            | Kind::Texts
+            | Kind::Record
+            | Kind::File => Type::Text,
             Kind::Version => Type::Version,
             Kind::Whole(..) | Kind::Fraction => Type::Number,
             Kind::Boolean => Type::Boolean,
             Kind::Moment => Type::Moment,
-            Kind::Related(_) => Type::Relation,
+            Kind::Related(Related::One(_)) => Type::Relation,
+            Kind::Related(Related::Many(_) | Related::Children(_)) => Type::Relations,
         }
     }
 

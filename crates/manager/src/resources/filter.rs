@@ -96,7 +96,7 @@ pub(crate) enum Like {
     Matches(Regex),
 }
 
-/// Position in a text something is looked for.
+/// Where in a text another one has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Position {
     Anywhere,
@@ -124,6 +124,8 @@ pub(crate) enum BadFilter {
     Operator(String),
     /// The values of the field have no order.
     NoOrder(String),
+    /// Objects are no texts: a field of them has to be named.
+    NoText(String),
     /// There are too many values, or the expression is too long or none.
     Excessive(String, String),
     /// The value is not of the field's kind.
@@ -177,6 +179,17 @@ impl Filter<&'static str> {
     }
 }
 
+impl Test {
+    /// How many values it compares to.
+    pub(crate) fn values(&self) -> usize {
+        match self {
+            Self::OneOf(values) => values.len(),
+            Self::Like(_) | Self::Compares(..) | Self::IsNull(_) => 1,
+            Self::Between(..) => 2,
+        }
+    }
+}
+
 impl Like {
     /// Whether a text is like this.
     pub(crate) fn matches(&self, text: &str) -> bool {
@@ -203,7 +216,12 @@ fn contains(position: Position, text: &str, value: &str) -> bool {
 fn test_of(name: &str, kind: Type, operator: &str, value: &str) -> Result<Test, BadFilter> {
     let wrong = |example| BadFilter::Value { field: clip(name), example };
     let read = |value: &str| kind.read(value).ok_or_else(|| wrong(kind.example()));
-    let contains = |position, case| Ok(Test::Like(Like::Contains(position, case, value.into())));
+    let contains = |position, case| match kind {
+        Type::Relations => Err(BadFilter::NoText(clip(name))),
+        Type::Text | Type::Number | Type::Boolean | Type::Moment | Type::Version | Type::Relation => {
+            Ok(Test::Like(Like::Contains(position, case, value.into())))
+        }
+    };
     let compares = |orderings| Ok(Test::Compares(orderings, ordered(name, kind, value)?));
     match operator {
         "exact" => Ok(Test::OneOf(vec![read(value)?])),
@@ -222,6 +240,7 @@ fn test_of(name: &str, kind: Type, operator: &str, value: &str) -> Result<Test, 
         "istartswith" => contains(Position::Start, Case::Insensitive),
         "endswith" => contains(Position::End, Case::Sensitive),
         "iendswith" => contains(Position::End, Case::Insensitive),
+        "regex" | "iregex" if kind == Type::Relations => Err(BadFilter::NoText(clip(name))),
         "regex" => pattern(name, value, Case::Sensitive),
         "iregex" => pattern(name, value, Case::Insensitive),
         "lt" => compares(&[Ordering::Less]),

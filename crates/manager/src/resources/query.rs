@@ -18,7 +18,13 @@ const PARAMETERS: usize = 100;
 const ORDERS: usize = 8;
 
 /// How many relations a filter may cross.
-const HOPS: usize = 3;
+const HOPS: usize = 2;
+
+/// How many filters of one query may cross relations.
+const CROSSING: usize = 8;
+
+/// How many values all filters of a query may have together.
+const VALUES: usize = 2_000;
 
 /// A query whose every field is known.
 #[derive(Clone, Debug)]
@@ -45,7 +51,7 @@ pub(crate) struct BadQuery {
 /// A field of a resource, perhaps of one at the far end of relations.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path {
-    /// The relations to cross, of which `hops` are there.
+    /// The relations to cross, the nearest first.
     pub(crate) across: [Option<&'static Field>; HOPS],
     /// The field.
     pub(crate) field: &'static Field,
@@ -98,6 +104,13 @@ pub(crate) fn read<S: Fields + ?Sized>(
             _ => asked.filters.push(Filter::parse(key, value, of).map_err(|why| bad(sentence(why)))?),
         }
     }
+    let crossing = query.iter().filter(|(key, _)| key.matches("__").count() > 1).count();
+    let values: usize = asked.filters.iter().map(|filter| filter.test.values()).sum();
+    if crossing > CROSSING || values > VALUES {
+        return Err(bad(format!(
+            "the query has more than {CROSSING} filters across relations, or more than {VALUES} values"
+        )));
+    }
     if asked.orders.len() > ORDERS {
         return Err(bad(format!("a list can be ordered by at most {ORDERS} fields")));
     }
@@ -129,6 +142,11 @@ fn sentence(why: BadFilter) -> String {
         BadFilter::Operator(operator) => format!("{operator:?} is not an operator of a filter"),
         BadFilter::NoOrder(field) => {
             format!("the values of '{field}' have no order; filter for those that are equal")
+        }
+        BadFilter::NoText(field) => {
+            format!(
+                "the values of '{field}' are objects and no texts; filter by a field of theirs: {field}__FIELD__OPERATOR"
+            )
         }
         BadFilter::Excessive(field, needs) => format!("the filter of '{field}' needs {needs}"),
         BadFilter::Value { field, example } => format!("the filter of '{field}' needs {example}"),

@@ -43,8 +43,9 @@ pub(crate) struct Resource {
     pub(crate) created: Created,
     /// What can be asked of an object beside reading and writing it.
     pub(crate) actions: &'static [Action],
-    /// What has to hold between its fields. Each field is valid by itself before.
-    pub(crate) check: fn(&Object, &mut FieldErrors),
+    /// Checks what has to hold between its fields, each of which is valid by itself before, and fills in what follows
+    /// from them.
+    pub(crate) check: fn(&mut Object, &mut FieldErrors),
 }
 
 /// What identifies an object in its path.
@@ -123,6 +124,8 @@ pub(crate) enum Affects {
     Rooms,
     /// Who may log in, and what he may do.
     Accounts,
+    /// The certificates that are shown.
+    Certificates,
 }
 
 /// What the answer to a creation contains beside the address of the object.

@@ -9,6 +9,8 @@ use edge::text::is_hidden;
 pub(crate) enum Shape {
     /// Text of at most so many characters; it may be empty.
     Text(usize),
+    /// Text of one or more lines, of one to so many characters.
+    Lines(usize),
     /// Text of one to so many visible characters, on one line.
     Name(usize),
     /// A name that is also part of a file name: without a slash, and not `.` or `..`.
@@ -37,6 +39,7 @@ pub(crate) fn canonical(text: &str, shape: Shape) -> String {
     match shape {
         Shape::Address => text.parse().map_or_else(|_| text.into(), |address: IpAddr| address.to_string()),
         Shape::Text(_)
+        | Shape::Lines(_)
         | Shape::Name(_)
         | Shape::FileName(_)
         | Shape::Hostname
@@ -48,7 +51,9 @@ pub(crate) fn canonical(text: &str, shape: Shape) -> String {
 /// Checks that a text has this shape; the error is the message for its field.
 pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
     let longest = match shape {
-        Shape::Text(longest) | Shape::Name(longest) | Shape::FileName(longest) => longest,
+        Shape::Text(longest) | Shape::Lines(longest) | Shape::Name(longest) | Shape::FileName(longest) => {
+            longest
+        }
         Shape::Hostname => LABEL_LENGTH,
         Shape::Domain => DOMAIN_LENGTH,
         Shape::Address | Shape::Netmask => 45,
@@ -57,7 +62,8 @@ pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
     if length > longest {
         return Err(format!("Ensure this value has at most {longest} characters (it has {length})."));
     }
-    if text.chars().any(char::is_control) {
+    let breaks = if let Shape::Lines(_) = shape { &['\n', '\r', '\t'][..] } else { &[] };
+    if text.chars().any(|char| char.is_control() && !breaks.contains(&char)) {
         return Err("Leave line breaks and control characters out.".into());
     }
     let refuse = |good: bool, message: &str| if good { Ok(()) } else { Err(message.to_string()) };
@@ -68,7 +74,7 @@ pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
         return Err("This field may not be blank.".into());
     }
     match shape {
-        Shape::Text(_) => Ok(()),
+        Shape::Text(_) | Shape::Lines(_) => Ok(()),
         Shape::Name(_) => refuse(!text.contains(is_hidden), UNSEEN),
         Shape::FileName(_) if text.contains(is_hidden) => Err(UNSEEN.into()),
         Shape::FileName(_) => refuse(

@@ -27,6 +27,8 @@ pub(crate) enum Type {
     Version,
     /// Another object, by its URI or its id. Objects have no order.
     Relation,
+    /// Any number of other objects; what is said of one of them.
+    Relations,
 }
 
 /// A value of one of the types.
@@ -58,7 +60,7 @@ impl Type {
             Self::Boolean => boolean(trimmed).map(Typed::Boolean),
             Self::Moment => moment(trimmed).map(Typed::Moment),
             Self::Version => version(trimmed),
-            Self::Relation => Some(Typed::Relation(id_of(trimmed).into())),
+            Self::Relation | Self::Relations => Some(Typed::Relation(id_of(trimmed).into())),
         }
     }
 
@@ -79,7 +81,7 @@ impl Type {
             Self::Boolean => "true or false",
             Self::Moment => "a moment in UTC such as 2026-11-23T18:05:27",
             Self::Version => "a version such as 34.1, or one with its build: 34.1 (34100)",
-            Self::Relation => "the URI or the id of an object",
+            Self::Relation | Self::Relations => "the URI or the id of an object",
         }
     }
 
@@ -87,7 +89,7 @@ impl Type {
     pub(crate) fn has_order(self) -> bool {
         match self {
             Self::Text | Self::Number | Self::Moment | Self::Version => true,
-            Self::Boolean | Self::Relation => false,
+            Self::Boolean | Self::Relation | Self::Relations => false,
         }
     }
 }
@@ -162,7 +164,7 @@ fn version(text: &str) -> Option<Typed> {
 }
 
 fn id_of(text: &str) -> &str {
-    match text.starts_with("/api/admin/") {
+    match text.contains("/api/admin/") {
         true => text.trim_end_matches('/').rsplit('/').next().unwrap_or(text),
         false => text,
     }

@@ -9,7 +9,10 @@ use crate::store::accounts::Account;
 
 /// What the paths need that are not declared: the beginning of a path, what reading needs, and what everything else
 /// needs. The first one counts.
-const OWN: [(&str, Permission, Permission); 9] = [
+const OWN: [(&str, Permission, Permission); 12] = [
+    ("schema/", Permission::UseApi, Permission::UseApi),
+    ("/admin/platform/schema", Permission::UseApi, Permission::UseApi),
+    ("command/v1/platform/certificates_import", Permission::ChangeTrust, Permission::ChangeTrust),
     ("openapi.json", Permission::UseApi, Permission::UseApi),
     ("command/v1/account/", Permission::UseApi, Permission::UseApi),
     ("command/v1/conference/", Permission::ViewCalls, Permission::ControlCalls),
@@ -80,6 +83,7 @@ mod tests {
         check(Method::POST, "configuration/v1/upgrade_request/x/upload/", Permission::Upgrade);
         check(Method::POST, "command/v1/platform/upgrade_start/", Permission::Upgrade);
         check(Method::POST, "command/v1/account/password/", Permission::UseApi);
+        check(Method::GET, "schema/", Permission::UseApi);
         check(Method::GET, "status/v1/upgrade/", Permission::ViewPlatform);
         check(Method::GET, "status/v1/participant/", Permission::ViewCalls);
         check(Method::POST, "command/v1/participant/disconnect/", Permission::ControlCalls);

@@ -1,13 +1,18 @@
 //! Notes requests that change something and are no change of a declared object: commands, uploads, removed packages. Those
 //! of declared objects are noted in their own transaction, by the engine.
 
-use axum::http::Method;
+use axum::extract::{Extension, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use edge::error_chain::chain;
+use tracing::error;
 
 use super::Api;
 use super::engine::Requester;
 use super::engine::path::{Target, target};
-use super::error::Refusal;
 use crate::store::audit::{AuditEntry, note};
+use crate::store::{StoreError, Transaction};
 
 /// What a request does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,26 +41,41 @@ pub(super) fn act_of(method: &Method, path: &str) -> Option<Act> {
     Some(Act { action, resource: resource.into(), path: path.into() })
 }
 
-/// Notes an act that was done.
-pub(super) async fn noted(api: &Api, by: Requester, act: Act) -> Result<(), Refusal> {
+/// Notes what a request has done: also when its sender is gone, and when nobody knows whether it was done.
+pub(super) async fn note_acts(
+    State(api): State<Api>,
+    Extension(by): Extension<Requester>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let act = act_of(request.method(), request.uri().path());
+    let response = next.run(request).await;
+    let perhaps_done = response.status().is_success() || response.status() == StatusCode::GATEWAY_TIMEOUT;
+    if let Some(act) = act.filter(|_| perhaps_done)
+        && let Err(cause) = noted(&api, by, act).await
+    {
+        error!(error = %chain(&cause), "a request that was carried out could not be noted");
+    }
+    response
+}
+
+async fn noted(api: &Api, by: Requester, act: Act) -> Result<(), StoreError> {
     let time = i64::try_from(api.committer().wall().0).unwrap_or(i64::MAX);
-    let write = move |tx: &crate::store::Transaction<'_>| {
+    let write = move |tx: &Transaction<'_>| {
         let Act { action, resource, path } = act;
-        note(
-            tx,
-            AuditEntry {
-                time,
-                account: &by.account,
-                source: by.source.to_string(),
-                action: &action,
-                resource: &resource,
-                object: path,
-                name: String::new(),
-                changes: Vec::new(),
-            },
-        )
+        let entry = AuditEntry {
+            time,
+            account: &by.account,
+            source: by.source.to_string(),
+            action: &action,
+            resource: &resource,
+            object: path,
+            name: String::new(),
+            changes: Vec::new(),
+        };
+        note(tx, entry)
     };
-    Ok(api.committer().store().write(write).await?)
+    api.committer().store().write(write).await
 }
 
 #[cfg(test)]

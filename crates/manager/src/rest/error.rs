@@ -179,6 +179,8 @@ impl IntoResponse for Refusal {
         if kind == Kind::Unauthenticated {
             let challenge = HeaderValue::from_static("Basic realm=\"Pitlane\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            let token = HeaderValue::from_static("Bearer realm=\"Pitlane\"");
+            response.headers_mut().append(header::WWW_AUTHENTICATE, token);
         }
         response
     }

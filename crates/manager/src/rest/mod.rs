@@ -27,6 +27,7 @@ mod views;
 mod status;
 
 mod calls;
+mod certificates_import;
 
 mod history;
 mod package_upload;
@@ -66,11 +67,18 @@ struct Inner {
     /// The assertions of OAuth2 clients that were used.
     replays: parking_lot::Mutex<crate::oauth::Replays>,
     upload_locks: upload_store::UploadLocks,
+    /// Held while the password of an account is hashed for an administrator.
+    hashing: Mutex<()>,
+    /// Held while a list is filtered by the store: two at a time, so that there are readers left for logins and nodes.
+    lists: tokio::sync::Semaphore,
     /// Held while an upload is admitted.
     creating: Mutex<()>,
     /// Held while a package is admitted, removed, or started: one of them at a time.
     packages: Mutex<()>,
 }
+
+/// How many lists are filtered at once: half of the readers of the store.
+const LISTS_AT_ONCE: usize = 2;
 
 impl Deref for Api {
     type Target = Inner;
@@ -90,6 +98,8 @@ impl Api {
             logins,
             request_limit,
             replays: parking_lot::Mutex::default(),
+            hashing: Mutex::default(),
+            lists: tokio::sync::Semaphore::new(LISTS_AT_ONCE),
             upload_locks,
             creating,
             packages,

@@ -103,7 +103,11 @@ pub(super) async fn owner(api: &Api, token: &str) -> Result<(String, Account), R
     let token = AccessToken::read(token).map_err(not_a_token)?;
     let client = client(api, token.claimed_client()).await?.ok_or_else(|| not_a_token(NotAToken::Unknown))?;
     token.verify(client.role, &client.token_key, api.committer().wall()).map_err(not_a_token)?;
-    Ok((client.name, Account { password: String::new(), permissions: client.permissions }))
+    // No account can have a colon in its name.
+    Ok((
+        format!("client:{}", client.name),
+        Account { password: String::new(), permissions: client.permissions },
+    ))
 }
 
 fn not_a_token(why: NotAToken) -> Refusal {

@@ -11,6 +11,10 @@ impl From<StoreError> for Refusal {
             return Self::new(Kind::Upgrading, "the Management Node is about to restart", hint)
                 .retry_after(2);
         }
+        if let StoreError::TooLong = cause {
+            let hint = "name fewer fields of other objects in the filter, or one that fewer objects have";
+            return Self::new(Kind::Malformed, "the list takes too long to filter", hint);
+        }
         Self::internal(&cause)
     }
 }

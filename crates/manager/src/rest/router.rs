@@ -14,7 +14,7 @@ use super::engine::Requester;
 use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
-use super::{Api, access, accounts, acts, calls, device, oauth};
+use super::{Api, access, accounts, acts, calls, certificates_import, device, oauth};
 use super::{engine, history, package_upload, status, upgrade_package, upgrade_start};
 use crate::context::Context;
 use crate::link::ConnectionHandle;
@@ -28,6 +28,7 @@ pub fn router(context: Context) -> Router {
     let routes = Router::new()
         .merge(status::routes())
         .merge(calls::routes())
+        .merge(certificates_import::routes())
         .merge(history::routes())
         .merge(upgrade_start::routes())
         .merge(upgrade_package::routes())
@@ -35,11 +36,13 @@ pub fn router(context: Context) -> Router {
         .merge(accounts::routes())
         .merge(schemas())
         .route("/api/admin/openapi.json", get(engine::openapi))
+        .merge(both("/api/admin/schema/", get(engine::summary)))
         .merge(both("/admin/platform/schema/", get(engine::page)))
         .fallback(engine::dispatch)
         .method_not_allowed_fallback(unknown_method)
         // Each body has a limit of its own, where it is read.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(api.clone(), acts::note_acts))
         .layer(from_fn(complete_changes))
         .layer(from_fn_with_state(api.clone(), authenticated))
         .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
@@ -106,14 +109,8 @@ async fn admitted(
     api.request_limit.count(api.committer().now())?;
     let Source(source) = Source::of(request.extensions());
     request.extensions_mut().insert(AuthenticatedUser(account.clone()));
-    let by = Requester { account, source };
-    request.extensions_mut().insert(by.clone());
-    let act = acts::act_of(request.method(), request.uri().path());
-    let response = next.run(request).await;
-    if let Some(act) = act.filter(|_| response.status().is_success()) {
-        acts::noted(api, by, act).await?;
-    }
-    Ok(response)
+    request.extensions_mut().insert(Requester { account, source });
+    Ok(next.run(request).await)
 }
 
 /// Completes a change that has begun, whether or not its sender still waits.

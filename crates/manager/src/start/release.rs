@@ -83,6 +83,8 @@ impl Prepared {
         let connection = open_store(&own.layout, release_status, own.slot, &mut extend)?;
         let (path, policy) = (own.layout.store(own.slot), settings.policy.clone());
         let committer = take_over(connection, path, policy, own.release, record.fell_back.as_ref()).await?;
+        let name = settings.names.first().map_or("", String::as_str);
+        listeners.certificate().reload(committer.store(), name).await?;
         Ok(Self { own, settings, authority, listeners, committer })
     }
 
@@ -117,6 +119,7 @@ impl Prepared {
                 self.settings.names.iter().map(String::as_str),
                 self.listeners.people().port(),
             ),
+            certificate: self.listeners.certificate().clone(),
             refusals: self.listeners.refusals().clone(),
         }
     }

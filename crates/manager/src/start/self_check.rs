@@ -20,6 +20,7 @@ use super::StartError;
 use crate::authority::{Authority, ServerIdentity};
 use crate::gate::SELF_CHECK_PATH;
 use crate::link::server_config;
+use crate::operator_certificate::PLATFORM;
 use crate::settings::Settings;
 
 /// How long the release may take to answer itself. It has no other requests yet.
@@ -125,10 +126,12 @@ async fn ask(authority: &Authority, address: SocketAddr, name: &str) -> Result<V
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // The operator may have brought a certificate of another authority.
+    config.alpn_protocols = vec![PLATFORM.to_vec(), b"http/1.1".to_vec()];
     let server =
         ServerName::try_from(name.to_string()).map_err(|_| SelfCheckError::Name(name.to_string()))?;
     let failed = |source| SelfCheckError::Unreachable { address, source };

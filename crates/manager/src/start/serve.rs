@@ -16,6 +16,7 @@ use super::StartError;
 use crate::authority::{Authority, ServerIdentity};
 use crate::gate::{Gate, guard};
 use crate::link::{Limits, Peer, Refusals, TlsListener, serve, server_config};
+use crate::operator_certificate::{OperatorCertificate, PeopleIdentity};
 use crate::settings::Settings;
 
 /// How long requests in progress may take to end when the process ends.
@@ -26,6 +27,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub struct Listeners {
     people: TlsListener,
     nodes: TlsListener,
+    certificate: OperatorCertificate,
     refusals: Refusals,
 }
 
@@ -36,12 +38,15 @@ impl Listeners {
     /// An address cannot be listened on, or TLS cannot be set up.
     pub async fn bind(settings: &Settings, authority: &Arc<Authority>) -> Result<Self, StartError> {
         let identity = Arc::new(ServerIdentity::new(authority.clone(), settings.names.clone())?);
-        let people = server_config(identity.clone(), None)?;
+        let certificate = OperatorCertificate::default();
+        let people =
+            server_config(Arc::new(PeopleIdentity::new(identity.clone(), certificate.clone())), None)?;
         let nodes = server_config(identity, Some(authority))?;
         let refusals = Refusals::default();
         Ok(Self {
             people: listen(settings.people, people, Limits::PEOPLE, &refusals).await?,
             nodes: listen(settings.nodes, nodes, Limits::NODES, &refusals).await?,
+            certificate,
             refusals,
         })
     }
@@ -62,6 +67,11 @@ impl Listeners {
     /// The address for nodes.
     pub fn nodes(&self) -> SocketAddr {
         self.nodes.address()
+    }
+
+    /// The certificate of the operator that the one for people shows.
+    pub fn certificate(&self) -> &OperatorCertificate {
+        &self.certificate
     }
 
     /// Their refusals.

@@ -85,7 +85,7 @@ pub(crate) fn replace_password(
 /// The database reports an error.
 pub(crate) fn is_manageable(tx: &Transaction<'_>) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM account JOIN role ON role.id = account.role
-               WHERE coalesce(account.body ->> 'is_active', 1)
+               WHERE coalesce(account.body ->> 'is_active', 1) AND account.password <> ''
                AND ?1 IN (SELECT value FROM json_each(role.body, '$.permissions'))
                AND ?2 IN (SELECT value FROM json_each(role.body, '$.permissions')))";
     Ok(tx.query_row(sql, [Permission::UseApi.id(), Permission::Accounts.id()], |row| row.get(0))?)

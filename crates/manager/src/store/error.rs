@@ -61,7 +61,10 @@ pub enum StoreError {
     },
     /// A statement failed.
     #[error("the store refused a statement")]
-    Sql(#[from] rusqlite::Error),
+    Sql(#[source] rusqlite::Error),
+    /// A read took too long and was ended.
+    #[error("the read took too long and was ended")]
+    TooLong,
     /// The contents of a row cannot be parsed.
     #[error("a row of the store cannot be read")]
     Body(#[from] serde_json::Error),
@@ -71,4 +74,11 @@ pub enum StoreError {
     /// The store is closed: the Management Node is about to end.
     #[error("the Management Node is about to end; try again in a moment")]
     Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(cause: rusqlite::Error) -> Self {
+        let interrupted = cause.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted);
+        if interrupted { Self::TooLong } else { Self::Sql(cause) }
+    }
 }

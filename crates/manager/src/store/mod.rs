@@ -5,6 +5,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod certificates;
 pub(crate) mod enrolments;
 mod entry;
 mod error;

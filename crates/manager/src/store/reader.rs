@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
@@ -13,6 +14,12 @@ use super::objects::add_functions;
 
 /// How many reads run at once: two for two processors, and two that wait for the disk.
 const READS_AT_ONCE: u32 = 4;
+
+/// How long one read may take. The longest list of the largest platform takes a tenth of it.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// After how many steps of the database's machine it is looked whether the time is over.
+const STEPS: i32 = 10_000;
 
 /// The connections that are not in use.
 #[derive(Debug)]
@@ -38,13 +45,20 @@ impl Readers {
     {
         let turn = readers.turns.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let work = spawn_blocking(move || {
-            let connection = readers.take()?;
+            let mut connection = readers.take()?;
+            Self::limit(&mut connection).map_err(StoreError::from)?;
             let outcome = read(&connection);
             readers.idle.lock().push(connection);
             drop(turn);
             outcome
         });
         work.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    }
+
+    /// Ends a statement that takes longer than any list needs, so that no query keeps a connection from others.
+    fn limit(connection: &mut Connection) -> rusqlite::Result<()> {
+        let until = Instant::now() + LONGEST;
+        connection.progress_handler(STEPS, Some(move || Instant::now() > until))
     }
 
     fn take(&self) -> Result<Connection, StoreError> {

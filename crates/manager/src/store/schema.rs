@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "all fields of nodes, locations and rooms", sql: FIELDS },
     Migration { title: "roles of accounts, and who changed what", sql: ROLES },
     Migration { title: "clients that log in with an assertion", sql: OAUTH2_CLIENTS },
+    Migration { title: "certificates of the operator", sql: CERTIFICATES },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -195,4 +196,9 @@ CREATE TABLE oauth2_client (
     token_key BLOB,
     body TEXT NOT NULL DEFAULT '{}'
 );
+";
+
+/// Release 34.1 shows certificates that the operator brings.
+const CERTIFICATES: &str = "
+CREATE TABLE tls_certificate (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL DEFAULT '{}');
 ";

@@ -266,3 +266,16 @@ fn stores_of_every_release_so_far_are_read() {
         assert!(kept, "a report from which nothing followed is in the history");
     }
 }
+
+#[tokio::test]
+async fn read_that_takes_too_long_is_ended_and_the_next_one_is_not() {
+    let bench = Bench::new();
+    let committer = bench.committer().await;
+    let forever = |connection: &Connection| {
+        let sql = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n";
+        Ok::<_, StoreError>(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+    };
+    let ended = committer.store().read(forever).await;
+    assert!(matches!(ended, Err(StoreError::TooLong)), "{ended:?}");
+    committer.store().read(|connection| accounts::is_any(connection)).await.unwrap();
+}

@@ -33,6 +33,25 @@ pub(crate) static UPGRADE: Resource = Resource {
     ..command(Area::CommandPlatform, "upgrade")
 };
 
+/// Makes a TLS certificate of a bundle.
+pub(crate) static CERTIFICATES_IMPORT: Resource = Resource {
+    help: "Makes a TLS certificate of certificates and their key in one text.",
+    change: Permission::ChangeTrust,
+    fields: &[
+        Field::text("bundle", Shape::Lines(131_072))
+            .or_empty()
+            .help("Certificates and their key, PEM, in any order."),
+        Field::text("certificate", Shape::Lines(65_536))
+            .or_empty()
+            .help("The certificates alone, without a bundle."),
+        Field::text("private_key", Shape::Lines(12_288)).or_empty().help("The key alone, without a bundle."),
+        Field::text("private_key_passphrase", Shape::Text(1_000))
+            .or_empty()
+            .help("The passphrase of an encrypted key."),
+    ],
+    ..command(Area::CommandPlatform, "certificates_import")
+};
+
 /// Says what would prevent an upgrade.
 pub(crate) static UPGRADE_CHECK: Resource = Resource {
     help: "Says what prevents the start of an upgrade, and what the operator should know before.",

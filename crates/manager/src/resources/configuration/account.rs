@@ -3,7 +3,7 @@
 use crate::resources::{Affects, Case, Field, FieldErrors, Object, Permission, Resource, Shape, Verb};
 
 /// The name to log in with.
-const NAME: Field = Field::text("name", Shape::Name(128))
+pub(crate) const NAME: Field = Field::text("name", Shape::Name(128))
     .unique(Case::Sensitive, "An account with this name exists already.")
     .column()
     .filtered()
@@ -31,7 +31,7 @@ pub(crate) static ACCOUNT: Resource = Resource {
 };
 
 /// HTTP Basic ends the name at the first colon (RFC 7617 section 2).
-fn no_colon(account: &Object, errors: &mut FieldErrors) {
+fn no_colon(account: &mut Object, errors: &mut FieldErrors) {
     if account.text(&NAME).contains(':') {
         errors.add(NAME.name, "Leave colons out.");
     }

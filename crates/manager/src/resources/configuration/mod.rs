@@ -7,6 +7,7 @@ pub(crate) mod oauth2_client;
 pub(crate) mod permission;
 pub(crate) mod role;
 pub(crate) mod system_location;
+pub(crate) mod tls_certificate;
 pub(crate) mod worker_vm;
 
 /// The choices of a setting that a resource may leave to the platform.

@@ -177,6 +177,6 @@ fn unanswered(name: &str, withdrawn: Withdrawn) -> Refusal {
 }
 
 /// 202 with the data of a command.
-pub(super) fn success(data: &Value) -> Response {
+pub(in crate::rest) fn success(data: &Value) -> Response {
     (StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response()
 }

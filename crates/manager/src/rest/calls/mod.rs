@@ -11,6 +11,8 @@ use super::Api;
 use super::error::Refusal;
 use crate::store::locations;
 use crate::view::{Place, Places};
+pub(super) use commands::success;
+
 use axum::Router;
 
 pub(super) fn routes() -> Router<Api> {

@@ -1,33 +1,56 @@
 //! What has to hold for a change of accounts and roles: passwords are hashed before they are stored, and somebody can
 //! still manage the accounts afterwards.
 
-use crate::store::Transaction;
 use serde_json::{Map, Value};
 
-use crate::resources::draft::HIDDEN;
-use crate::resources::{FieldErrors, Kind, Resource};
+use crate::resources::configuration::account::NAME;
+use crate::resources::draft::{HIDDEN, id_of};
+use crate::resources::{CoreFacts, FieldErrors, Kind, Resource};
+use crate::rest::Api;
 use crate::rest::error::{Kind as RefusalKind, Refusal};
 use crate::rest::password;
-use crate::store::accounts;
+use crate::store::{Transaction, accounts, objects};
 
-/// Replaces the passwords in a request by their hashes. Hashing takes tens of milliseconds, so it is done before the
-/// transaction.
-pub(super) async fn hash_passwords(of: &Resource, body: &mut Map<String, Value>) -> Result<(), Refusal> {
+/// Replaces the password in a request by its hash. Hashing takes tens of milliseconds, so it is done before the
+/// transaction, one at a time: whoever may change accounts must not be able to occupy the machine with it.
+pub(super) async fn hash_passwords(
+    api: &Api,
+    of: &'static Resource,
+    body: &mut Map<String, Value>,
+) -> Result<(), Refusal> {
     for field in of.fields.iter().filter(|field| matches!(field.kind, Kind::Password)) {
-        let Some(Value::String(new)) = body.get(field.name) else { continue };
-        if new.is_empty() || new == HIDDEN {
-            body.remove(field.name);
-            continue;
-        }
-        let name = body.get("name").and_then(Value::as_str).unwrap_or("\0");
-        password::acceptable(new, name).map_err(|message| {
-            FieldErrors::one(field.name, message).refusal(of.name, RefusalKind::Invalid)
-        })?;
-        let new = new.clone();
+        let new = match body.get(field.name) {
+            Some(Value::String(new)) if !new.is_empty() && new != HIDDEN => new.clone(),
+            // A password that is not said stays as it is.
+            Some(Value::Null | Value::String(_)) => {
+                body.remove(field.name);
+                continue;
+            }
+            None | Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => continue,
+        };
+        let refused = |message| FieldErrors::one(field.name, message).refusal(of.name, RefusalKind::Invalid);
+        password::acceptable(&new, &name_of(api, of, body).await?).map_err(refused)?;
+        let _one_at_a_time = api.hashing.lock().await;
         let hashed = tokio::task::spawn_blocking(move || password::hash(&new)).await;
         body.insert(field.name.into(), hashed.map_err(|cause| Refusal::internal(&cause))?.into());
     }
     Ok(())
+}
+
+/// The name that an account will have: as the request says, or as it is.
+async fn name_of(api: &Api, of: &'static Resource, body: &Map<String, Value>) -> Result<String, Refusal> {
+    if let Some(name) = body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
+        return Ok(name.into());
+    }
+    let uri = body.get("resource_uri").and_then(Value::as_str).and_then(|uri| id_of(uri, &of.path()));
+    let id = body.get("id").and_then(Value::as_i64).or(uri).unwrap_or(0);
+    let found = api
+        .committer()
+        .store()
+        .read(move |connection| objects::find(connection, of, id, &CoreFacts::default()))
+        .await?;
+    // A password contains no such character.
+    Ok(found.map_or("\0".into(), |account| account.text(&NAME).to_string()))
 }
 
 /// Refuses a change after which nobody could manage the accounts.

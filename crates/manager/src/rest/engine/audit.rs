@@ -6,8 +6,8 @@ use crate::store::Transaction;
 use serde_json::{Value, json};
 
 use super::write::Change;
-use crate::resources::draft::HIDDEN;
-use crate::resources::{Access, Field, Object};
+use crate::resources::draft::{HIDDEN, initial};
+use crate::resources::{Access, Field, Kind, Object, Place, Related, configured};
 use crate::store::StoreError;
 use crate::store::audit::{AuditEntry, note};
 
@@ -23,6 +23,9 @@ pub(crate) struct Requester {
 /// How many characters of a value an entry contains.
 const VALUE: usize = 500;
 
+/// How many values of a list an entry contains.
+const VALUES: usize = 40;
+
 /// Notes the change of an object.
 pub(super) fn changed(
     tx: &Transaction<'_>,
@@ -31,12 +34,9 @@ pub(super) fn changed(
     change: &Change,
 ) -> Result<(), StoreError> {
     let (action, object, changes) = match change {
-        Change::Created(object) => ("created", object, differences(None, Some(object))),
-        Change::Changed { from, to, children } => {
-            let fields = differences(Some(from), Some(to));
-            ("changed", to, fields.into_iter().chain(children.iter().cloned()).collect())
-        }
-        Change::Removed(object) => ("deleted", object, differences(Some(object), None)),
+        Change::Created { object, children } => ("created", object, with(created(object), children)),
+        Change::Changed { from, to, children } => ("changed", to, with(differences(from, to), children)),
+        Change::Removed { object, children } => ("deleted", object, with(removed(object), children)),
     };
     note(tx, entry(by, now, action, object, changes))
 }
@@ -76,25 +76,63 @@ fn name(object: &Object) -> String {
     object.values.first().and_then(Value::as_str).unwrap_or_default().to_string()
 }
 
+fn with(mut fields: Vec<Value>, children: &[Value]) -> Vec<Value> {
+    fields.extend(children.iter().map(|change| {
+        json!({"field": change["field"], "from": seen(change["from"].clone()), "to": seen(change["to"].clone())})
+    }));
+    fields
+}
+
 /// The fields whose values differ, each with its value before and after.
-fn differences(from: Option<&Object>, to: Option<&Object>) -> Vec<Value> {
-    let Some(any) = to.or(from) else { return Vec::new() };
-    let value = |object: Option<&Object>, field: &Field| {
-        object.map_or(Value::Null, |object| object.get(field).clone())
-    };
-    let pairs = any.of.fields.iter().map(|field| (field, value(from, field), value(to, field)));
+fn differences(from: &Object, to: &Object) -> Vec<Value> {
+    let pairs = stored(to).map(|field| (field, from.get(field), to.get(field)));
     pairs.filter(|(_, from, to)| from != to).map(|(field, from, to)| difference(field, from, to)).collect()
 }
 
+/// The fields of a new object that have another value than every new object has.
+fn created(object: &Object) -> Vec<Value> {
+    let said = stored(object).filter(|field| Some(object.get(field)) != initial(field, 0).as_ref());
+    said.map(|field| difference(field, &Value::Null, object.get(field))).collect()
+}
+
+fn removed(object: &Object) -> Vec<Value> {
+    stored(object).map(|field| difference(field, object.get(field), &Value::Null)).collect()
+}
+
+/// The fields that are stored somewhere.
+fn stored(object: &Object) -> impl Iterator<Item = &'static Field> {
+    object.of.fields.iter().filter(|field| field.place != Place::Nowhere)
+}
+
 /// The change of one field. A secret is not shown.
-fn difference(field: &Field, from: Value, to: Value) -> Value {
-    let seen = |value: Value| match (field.access, value) {
-        (Access::Secret, Value::Null) => Value::Null,
-        (Access::Secret, _) => HIDDEN.into(),
-        (Access::Written | Access::ReadOnly, Value::String(text)) => {
-            text.chars().take(VALUE).collect::<String>().into()
+fn difference(field: &Field, from: &Value, to: &Value) -> Value {
+    let value = |value: &Value| match (field.access, field.kind, value) {
+        (Access::Secret, _, Value::Null) => Value::Null,
+        (Access::Secret, ..) => HIDDEN.into(),
+        (_, Kind::Related(Related::One(relation)), Value::Number(id)) => {
+            configured(relation.of).uri(id.as_i64().unwrap_or(0)).into()
         }
-        (Access::Written | Access::ReadOnly, value) => value,
+        (Access::Written | Access::ReadOnly, _, value) => seen(value.clone()),
     };
-    json!({"field": field.name, "from": seen(from), "to": seen(to)})
+    json!({"field": field.name, "from": value(from), "to": value(to)})
+}
+
+/// A value within the bounds of an entry.
+fn seen(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > VALUE => {
+            format!("{}… ({} characters)", text.chars().take(VALUE).collect::<String>(), text.chars().count())
+                .into()
+        }
+        Value::Array(all) if all.len() > VALUES => {
+            let more = json!(format!("… ({} in all)", all.len()));
+            all.into_iter().take(VALUES).chain([more]).collect()
+        }
+        other @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_)) => other,
+    }
 }

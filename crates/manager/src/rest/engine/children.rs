@@ -1,37 +1,53 @@
 //! Objects that belong to another one and are written with it: the aliases of a Virtual Meeting Room.
 //!
-//! The list in a request is the list afterwards: those that stay keep their ids, the others are deleted.
+//! The list in a request is the list afterwards: those that stay keep their ids, the others are deleted. An entry means
+//! the child that it names by `id` or URI, and else the one with the same text.
 
 use std::collections::BTreeSet;
 
-use crate::store::Transaction;
 use serde_json::{Map, Value, json};
 
 use super::write::Writing;
 use crate::resources::draft::{draft, id_of};
 use crate::resources::{Children, Field, FieldErrors, Kind, Object, Related, Resource, configured};
-use crate::store::{StoreError, objects};
+use crate::store::{StoreError, Transaction, objects};
 
 /// The children that an object shall have.
 #[derive(Debug)]
 pub(super) struct Wanted {
     field: &'static str,
     children: Children,
-    /// The names of those that it had.
-    before: Vec<String>,
-    /// Those that it had and shall not have any more.
-    gone: Vec<i64>,
-    /// The others; the id of one that is not stored yet is 0.
+    /// Those that it has.
+    present: Vec<Object>,
+    /// Those that it shall have; the id of one that is not stored yet is 0.
     objects: Vec<Object>,
 }
 
 impl Wanted {
     /// The change of the list for the audit, if it is one.
     pub(super) fn difference(&self) -> Option<Value> {
-        let natural =
-            configured(self.children.of).natural.and_then(|name| configured(self.children.of).field(name))?;
-        let after: Vec<&str> = self.objects.iter().map(|object| object.text(natural)).collect();
-        (after != self.before).then(|| json!({"field": self.field, "from": self.before, "to": after}))
+        let same = self.present.len() == self.objects.len()
+            && self
+                .present
+                .iter()
+                .zip(&self.objects)
+                .all(|(one, other)| one.id == other.id && one.has_values_of(other));
+        (!same).then(|| listed(self.field, &self.present, &self.objects))
+    }
+}
+
+/// A list of children before and after, for the audit.
+fn listed(field: &str, from: &[Object], to: &[Object]) -> Value {
+    let names = |all: &[Object]| all.iter().map(described).collect::<Vec<_>>();
+    json!({"field": field, "from": names(from), "to": names(to)})
+}
+
+/// A child by its text, with its description.
+fn described(child: &Object) -> String {
+    let text = |name: &str| child.of.field(name).map_or("", |field| child.text(field));
+    match (text(child.of.natural.unwrap_or_default()), text("description")) {
+        (name, "") => name.into(),
+        (name, description) => format!("{name} ({description})"),
     }
 }
 
@@ -55,12 +71,29 @@ pub(super) fn read(
     Ok(all)
 }
 
+/// The children of an object that is about to be deleted, for the audit.
+pub(super) fn removed(tx: &Transaction<'_>, owner: &Object) -> Result<Vec<Value>, StoreError> {
+    let mut all = Vec::new();
+    for field in owner.of.fields {
+        if let Kind::Related(Related::Children(children)) = field.kind {
+            let present = objects::children_of(tx, children, &[owner.id])?;
+            all.extend((!present.is_empty()).then(|| listed(field.name, &present, &[])));
+        }
+    }
+    Ok(all)
+}
+
 /// Stores the children of an object.
 pub(super) fn write(tx: &Transaction<'_>, owner: i64, all: Vec<Wanted>) -> Result<(), StoreError> {
-    for Wanted { field: _, before: _, children, gone, objects } in all {
+    for Wanted { field: _, children, present, objects } in all {
         let of = configured(children.of);
-        for id in gone {
-            objects::delete(tx, of, id)?;
+        let stay: BTreeSet<i64> = objects.iter().map(|object| object.id).collect();
+        for child in &present {
+            if !stay.contains(&child.id) {
+                objects::delete(tx, of, child.id)?;
+            } else if objects.iter().any(|object| object.id == child.id && !object.has_values_of(child)) {
+                set_aside(tx, child)?;
+            }
         }
         for mut object in objects {
             if let Some(by) = of.field(children.by) {
@@ -75,6 +108,16 @@ pub(super) fn write(tx: &Transaction<'_>, owner: i64, all: Vec<Wanted>) -> Resul
     Ok(())
 }
 
+/// Gives a child that is changed a text that no object can have, for another child may get its own before it has its new
+/// one.
+fn set_aside(tx: &Transaction<'_>, child: &Object) -> Result<(), StoreError> {
+    let mut aside = child.clone();
+    if let Some(natural) = child.of.natural.and_then(|name| child.of.field(name)) {
+        aside.set(natural, format!("\u{1}{}", child.id).into());
+    }
+    objects::update(tx, &aside)
+}
+
 /// A list of children that is read.
 struct List<'w> {
     writing: &'w Writing<'w>,
@@ -84,6 +127,12 @@ struct List<'w> {
     natural: &'static str,
     /// Those that the owner has.
     present: Vec<Object>,
+}
+
+/// An entry of the list: its fields, and the child that it names.
+struct Entry {
+    body: Map<String, Value>,
+    id: Option<i64>,
 }
 
 impl<'w> List<'w> {
@@ -99,12 +148,21 @@ impl<'w> List<'w> {
     }
 
     fn read(self, given: &[Value], errors: &mut FieldErrors) -> Result<Wanted, StoreError> {
-        let (mut objects, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut entries = Vec::new();
         for given in given {
-            let Some((body, kept)) = self.entry(given) else {
-                errors.add(self.field.name, format!("Enter each one as {{\"{}\": text}}.", self.natural));
-                continue;
-            };
+            match self.entry(given) {
+                Ok(entry) => entries.push(entry),
+                Err(message) => errors.add(self.field.name, message),
+            }
+        }
+        self.assign_by_text(&mut entries);
+        let ids: Vec<i64> = entries.iter().filter_map(|entry| entry.id).collect();
+        if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+            errors.add(self.field.name, "Two entries name the same object.");
+        }
+        let (mut objects, mut seen) = (Vec::new(), BTreeSet::new());
+        for Entry { body, id } in entries {
+            let kept = self.present.iter().find(|child| Some(child.id) == id);
             let (child, mut wrong) = draft(self.of, &body, kept, self.writing.now);
             wrong.0.remove(self.children.by);
             self.check(&child, &mut seen, &mut wrong)?;
@@ -113,31 +171,45 @@ impl<'w> List<'w> {
             }
             objects.push(child);
         }
-        let stay: BTreeSet<i64> = objects.iter().map(|object| object.id).collect();
-        let gone = self.present.iter().map(|object| object.id).filter(|id| !stay.contains(id)).collect();
-        let before = self.present.iter().map(|child| self.name(child).to_string()).collect();
-        Ok(Wanted { field: self.field.name, children: self.children, before, gone, objects })
+        Ok(Wanted { field: self.field.name, children: self.children, present: self.present, objects })
     }
 
-    /// The fields of an entry, and the child that it means, if the owner has it already: by its own text first, so that
-    /// two that exchange their texts do not take each other's place.
-    fn entry(&self, given: &Value) -> Option<(Map<String, Value>, Option<&Object>)> {
-        let mut body = match given {
-            Value::Object(body) => body.clone(),
-            Value::String(text) => Map::from_iter([(self.natural.to_string(), text.as_str().into())]),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => return None,
+    /// The fields of an entry, and the child that it names by `id` or URI.
+    fn entry(&self, given: &Value) -> Result<Entry, String> {
+        let list = self.of.path();
+        let uri = |text: &str| if text.contains(&list) { id_of(text, &list) } else { None };
+        let (mut body, id) = match given {
+            Value::Object(body) => {
+                let named = body.get("resource_uri").and_then(Value::as_str).and_then(uri);
+                (body.clone(), body.get("id").and_then(Value::as_i64).or(named))
+            }
+            Value::String(text) if text.contains(&list) => (Map::new(), Some(uri(text).unwrap_or(0))),
+            Value::String(text) => (Map::from_iter([(self.natural.to_string(), text.as_str().into())]), None),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+                return Err(format!("Enter each one as {{\"{}\": text}}.", self.natural));
+            }
         };
         // The owner is the object that is written, whatever the entry says.
         body.remove(self.children.by);
-        let text = body.get(self.natural).and_then(Value::as_str).unwrap_or("").trim().to_lowercase();
-        let by_text = self.present.iter().find(|child| self.name(child).to_lowercase() == text);
-        let uri = body.get("resource_uri").and_then(Value::as_str).unwrap_or(&text);
-        let id = body.get("id").and_then(Value::as_i64).or_else(|| id_of(uri, &self.of.path()));
-        let by_id = self.present.iter().find(|child| Some(child.id) == id);
-        if by_text.is_none() && by_id.is_some() && given.is_string() {
-            body.clear();
+        match id {
+            Some(id) if self.present.iter().all(|child| child.id != id) => {
+                Err(format!("There is no such {} here: {}.", self.of.called, self.of.uri(id)))
+            }
+            id => Ok(Entry { body, id }),
         }
-        Some((body, by_text.or(by_id)))
+    }
+
+    /// Lets the entries that name no child mean the one with the same text, unless another entry names it.
+    fn assign_by_text(&self, entries: &mut [Entry]) {
+        let mut taken: BTreeSet<i64> = entries.iter().filter_map(|entry| entry.id).collect();
+        for entry in entries.iter_mut().filter(|entry| entry.id.is_none()) {
+            let text =
+                entry.body.get(self.natural).and_then(Value::as_str).unwrap_or("").trim().to_lowercase();
+            let same =
+                |child: &&Object| self.name(child).to_lowercase() == text && !taken.contains(&child.id);
+            entry.id = self.present.iter().find(same).map(|child| child.id);
+            taken.extend(entry.id);
+        }
     }
 
     fn name<'c>(&self, child: &'c Object) -> &'c str {

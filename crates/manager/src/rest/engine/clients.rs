@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::audit::Requester;
+use super::perform::perform;
 use super::read;
-use super::write::{Writing, perform};
+use super::write::Writing;
 use crate::oauth::{NewClientKey, TokenKey};
 use crate::resources::Resource;
 use crate::rest::Api;

@@ -1,16 +1,19 @@
 //! Serves every declared resource: lists, details, schemas and directories, and changes of one object and of many.
 //!
 //! It relies on `resources` for what there is and on `store` for what is stored, and answers in the shapes of the
-//! compatible API. It knows no resource but for what has to follow from a change.
+//! compatible API. Of single resources it knows what has to follow from a change.
 
 mod accounts;
 mod audit;
+mod bulk;
+mod certificates;
 mod children;
 mod clients;
 mod nodes;
 mod openapi;
 mod page;
 pub(super) mod path;
+mod perform;
 mod read;
 mod respond;
 mod rooms;
@@ -43,9 +46,24 @@ pub(super) async fn dispatch(
     }
 }
 
+/// Creates an object for another part of the API; returns its URI.
+pub(super) async fn create(
+    api: &Api,
+    by: Requester,
+    of: &'static Resource,
+    body: serde_json::Map<String, serde_json::Value>,
+) -> Result<String, Refusal> {
+    Ok(of.uri(write::create_plainly(api, by, of, body).await?))
+}
+
 /// The description of the API for programs.
 pub(super) async fn openapi(State(api): State<Api>) -> Json<serde_json::Value> {
     Json(openapi::document(&api.context.release.to_string()))
+}
+
+/// The directories of all parts of the API.
+pub(super) async fn summary() -> Json<serde_json::Value> {
+    Json(schema::summary())
 }
 
 /// The description of the API for people.
@@ -99,13 +117,13 @@ async fn list(
         }
         Verb::Patch => {
             let Fields(body) = Fields::from_request(request, &()).await?;
-            write::change_many(api, by, of, body).await
+            bulk::change_many(api, by, of, body).await
         }
         Verb::Put => {
             let Fields(body) = Fields::from_request(request, &()).await?;
-            write::replace_all(api, by, of, body).await
+            bulk::replace_all(api, by, of, body).await
         }
-        Verb::Delete => write::remove_many(api, by, of, &query).await,
+        Verb::Delete => bulk::remove_many(api, by, of, &query).await,
     }
 }
 
@@ -123,7 +141,9 @@ async fn detail(
             write::change(api, by, (of, number(of, id)?), body).await?;
             Ok(respond::changed(verb))
         }
-        Verb::Delete | Verb::Post => {
+        // No declaration has it: there is nothing to create at an object.
+        Verb::Post => Ok(respond::method_not_allowed(of.detail)),
+        Verb::Delete => {
             write::remove(api, by, (of, number(of, id)?)).await?;
             Ok(respond::changed(verb))
         }

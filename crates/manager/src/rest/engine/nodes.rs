@@ -8,7 +8,8 @@ use fleet::node::{Duty, NodeId};
 use fleet::platform::{Event, Fleet};
 
 use super::audit::{self, Requester};
-use super::write::{Change, milliseconds};
+use super::perform::milliseconds;
+use super::write::Change;
 use crate::resources::configuration::worker_vm::{
     CLOUD_BURSTING, MAINTENANCE_MODE, MAINTENANCE_MODE_REASON, NAME, WORKER_VM,
 };
@@ -27,7 +28,7 @@ pub(super) fn facts(fleet: &Fleet) -> CoreFacts {
 /// The events that follow from a change.
 pub(super) fn events(tx: &Transaction<'_>, fleet: &Fleet, change: &Change) -> Result<Vec<Event>, Refusal> {
     match change {
-        Change::Created(object) => {
+        Change::Created { object, children: _ } => {
             let id = node_id(object.id)?;
             let added = Event::NodeAdded { id, name: object.text(&NAME).into(), duty: duty(object) };
             Ok(std::iter::once(added).chain(maintenance(id, object, None)).collect())
@@ -39,7 +40,7 @@ pub(super) fn events(tx: &Transaction<'_>, fleet: &Fleet, change: &Change) -> Re
             let changed = Event::NodeChanged { id, name: to.text(&NAME).into(), duty: duty(to) };
             Ok(differs.then_some(changed).into_iter().chain(maintenance(id, to, held)).collect())
         }
-        Change::Removed(object) => {
+        Change::Removed { object, children: _ } => {
             let id = node_id(object.id)?;
             enrolments::forget(tx, id)?;
             Ok(vec![Event::NodeRemoved { id }])

@@ -33,10 +33,16 @@ pub(super) fn document(release: &str) -> Value {
             "version": release,
             "description": "Every path is served with and without its trailing slash. Times are UTC.",
         },
-        "security": [{"basic": []}],
+        "security": [{"basic": []}, {"token": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "token": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "An access token of /oauth/token/ (RFC 6749 section 4.4, RFC 7523).",
+                },
+            },
             "schemas": schemas,
             "responses": {
                 "Refusal": {
@@ -295,7 +301,7 @@ fn shown_type(field: &Field) -> Value {
         Kind::Fraction => "number",
         Kind::Boolean => "boolean",
         Kind::Record => "object",
-        Kind::List | Kind::Related(Related::Many(_) | Related::Children(_)) => "array",
+        Kind::List | Kind::Texts | Kind::Related(Related::Many(_) | Related::Children(_)) => "array",
         Kind::Related(Related::One(_)) => "string",
     };
     if field.nullable { json!({"type": [name, "null"]}) } else { json!({"type": name}) }
@@ -327,7 +333,7 @@ fn written_type(field: &Field) -> Value {
         Kind::Boolean => json!({"anyOf": [{"type": ["boolean", "null"]}, {"enum": ["true", "false"]}]}),
         Kind::Record => json!({"type": ["object", "null"]}),
         Kind::File => json!({"type": ["string", "null"], "format": "binary"}),
-        Kind::List | Kind::Related(Related::Many(_) | Related::Children(_)) => {
+        Kind::List | Kind::Texts | Kind::Related(Related::Many(_) | Related::Children(_)) => {
             json!({"anyOf": [{"type": "array", "items": uri}, {"type": "null"}]})
         }
         Kind::Related(Related::One(_)) => json!({"type": ["string", "integer", "object", "null"]}),

@@ -25,6 +25,7 @@ pub(super) async fn list(
     let asked = query::read(of, pairs)?;
     let core = core_facts(api, of);
     let Query { limit, offset, .. } = asked;
+    let _turn = api.lists.acquire().await;
     let read = move |connection: &Connection| {
         let (total, objects) = objects::select(connection, of, &asked, &core)?;
         Ok::<_, StoreError>((total, shown_all(connection, &objects)?))
@@ -62,7 +63,7 @@ pub(super) async fn detail(api: &Api, of: &'static Resource, id: &str) -> Result
 pub(super) fn core_facts(api: &Api, of: &Resource) -> CoreFacts {
     match of.affects {
         Affects::Fleet => api.committer().read(|fleet, _| super::nodes::facts(fleet)),
-        Affects::Store | Affects::Rooms | Affects::Accounts => CoreFacts::default(),
+        Affects::Store | Affects::Rooms | Affects::Accounts | Affects::Certificates => CoreFacts::default(),
     }
 }
 

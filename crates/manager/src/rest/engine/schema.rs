@@ -18,6 +18,11 @@ pub(super) fn directory(area: Area) -> Value {
     Value::Object(within.map(entry).collect())
 }
 
+/// The directories of all parts of the API, by their paths.
+pub(super) fn summary() -> Value {
+    Value::Object(Area::ALL.map(|area| (area.path().to_string(), directory(area))).into_iter().collect())
+}
+
 /// The description of a resource.
 pub(super) fn schema(of: &Resource) -> Value {
     let mut fields: Map<String, Value> = Map::new();
@@ -70,7 +75,7 @@ fn described(field: &Field) -> Value {
         Kind::Boolean => ("boolean", None),
         Kind::Moment => ("datetime", None),
         Kind::File => ("file", None),
-        Kind::List => ("list", None),
+        Kind::List | Kind::Texts => ("list", None),
         // Tools leave a resource out that has a field of type dict.
         Kind::Record => ("string", None),
         Kind::Related(Related::One(_)) => ("related", Some("to_one")),

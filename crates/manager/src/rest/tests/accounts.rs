@@ -92,6 +92,14 @@ async fn password_is_hashed_hidden_and_kept_when_its_mark_is_sent_back() {
         .expect(202);
     by(&kit, "ann", "GET", "/status/v1/about/", json!({})).await.expect(401);
     kit.call("POST", ACCOUNTS, json!({"name": "a:b", "password": PASSWORD, "role": 1})).await.expect(400);
+    let null = json!({"name": "bob", "role": 1, "password": null});
+    kit.call("POST", ACCOUNTS, null).await.expect(400);
+    kit.call("PATCH", &format!("{ACCOUNTS}1/"), json!({"password": null, "description": "x"}))
+        .await
+        .expect(202);
+    kit.get("/status/v1/about/").await.expect(200);
+    let named = json!({"password": "Ann and her horse"});
+    kit.call("PATCH", &format!("{ACCOUNTS}2/"), named).await.expect(400);
     let nothing = kit.call("POST", ACCOUNTS, json!({"name": "bob", "role": 1})).await.expect(400);
     assert_eq!(nothing["account"], json!({"password": ["This field is required."]}));
     let wal = std::fs::read(kit.dir.path().join("store-a.db-wal")).unwrap();
@@ -156,10 +164,25 @@ async fn every_change_is_noted_with_who_made_it_and_no_secret() {
     );
     assert_eq!(entries[2]["changes"], json!([{"field": "description", "from": "", "to": "rack 3"}]));
     assert_eq!(entries[5]["changes"], json!([{"field": "aliases", "from": ["a"], "to": ["a", "b"]}]));
+    let made = entries[4]["changes"].as_array().unwrap();
+    assert!(made.contains(&json!({"field": "aliases", "from": [], "to": ["a"]})), "{made:?}");
     assert_eq!((&entries[2]["account"], &entries[2]["source"]), (&json!("admin"), &json!("0.0.0.0")));
     assert!(!audit.to_string().contains("argon2"), "{audit}");
     let since = entries[8]["time"].as_str().unwrap();
     let found = kit.get(&format!("/history/v1/audit/?time__gte={since}&account=admin&order_by=-time")).await;
     assert_eq!(found.expect(200)["objects"][0]["action"], "deleted");
     kit.call("DELETE", "/history/v1/audit/", json!({})).await.expect(405);
+}
+
+#[tokio::test]
+async fn request_that_is_no_change_of_an_object_is_noted_as_well() {
+    let mut kit = Kit::new().await;
+    let (_, old) = kit.credentials();
+    let change = json!({"old_password": old, "new_password": "another horse battery"});
+    kit.call("POST", "/command/v1/account/password/", change).await.expect(200);
+    kit.authorization = basic("admin", "another horse battery");
+    let audit = kit.get("/history/v1/audit/").await.expect(200);
+    let entry = &audit["objects"][0];
+    assert_includes(entry, &json!({"action": "password", "resource": "account", "account": "admin"}));
+    assert!(!audit.to_string().contains("horse"), "{audit}");
 }

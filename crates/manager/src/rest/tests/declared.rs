@@ -21,6 +21,7 @@ fn below(uri: &str) -> &str {
 /// A value of a required field. `n` makes it another one than that of other objects.
 async fn value(kit: &Kit, field: &Field, n: usize) -> Value {
     match field.kind {
+        Kind::Text(Shape::Lines(_)) => pem(field.name),
         Kind::Text(shape) => text(shape, n).into(),
         Kind::Choice(choices) => choices[0].into(),
         Kind::Whole(from, _) => from.into(),
@@ -29,13 +30,25 @@ async fn value(kit: &Kit, field: &Field, n: usize) -> Value {
         Kind::Moment => "2026-11-23T18:05:27".into(),
         Kind::Related(Related::One(relation)) => Box::pin(make(kit, configured(relation.of), n)).await.into(),
         Kind::Related(_) => json!([]),
-        Kind::Fraction | Kind::Version | Kind::File | Kind::Record | Kind::List => Value::Null,
+        Kind::Fraction | Kind::Version | Kind::File | Kind::Record | Kind::List | Kind::Texts => Value::Null,
     }
+}
+
+/// A certificate, or its key.
+fn pem(name: &str) -> Value {
+    static PAIR: std::sync::OnceLock<(String, String)> = std::sync::OnceLock::new();
+    let make = || {
+        let made = rcgen::generate_simple_self_signed(["manager.example".to_string()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let (certificate, key) = PAIR.get_or_init(make);
+    if name == "private_key" { key.as_str().into() } else { certificate.as_str().into() }
 }
 
 fn text(shape: Shape, n: usize) -> String {
     match shape {
         Shape::Text(_) | Shape::Name(_) | Shape::FileName(_) => format!("name {n}"),
+        Shape::Lines(_) => format!("line {n}\nline 2"),
         Shape::Hostname => format!("host{n}"),
         Shape::Domain => "example.com".into(),
         Shape::Address => format!("10.0.0.{n}"),
@@ -156,6 +169,8 @@ async fn what_is_kept_is_given_back() {
                 Kind::Whole(_, most) => most.into(),
                 Kind::Choice(choices) => choices[choices.len() - 1].into(),
                 Kind::Boolean => (!kit.get(&one).await.expect(200)[field.name].as_bool().unwrap()).into(),
+                // Certificates are not any text.
+                Kind::Text(Shape::Lines(_)) if field.initial == Initial::Required => continue,
                 Kind::Text(shape) => text(shape, 200 + n).into(),
                 Kind::Password
                 | Kind::Fraction
@@ -163,6 +178,7 @@ async fn what_is_kept_is_given_back() {
                 | Kind::File
                 | Kind::Record
                 | Kind::List
+                | Kind::Texts
                 | Kind::Moment
                 | Kind::Related(_) => continue,
             };

@@ -27,6 +27,7 @@ use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
+use crate::operator_certificate::OperatorCertificate;
 use crate::rest;
 use crate::store::{self, Store, StoreError, read_rooms};
 
@@ -44,6 +45,7 @@ pub(super) struct Kit {
     pub(super) router: Router,
     pub(super) authorization: String,
     pub(super) refusals: Refusals,
+    pub(super) certificate: OperatorCertificate,
     key: SigningKey,
 }
 
@@ -94,13 +96,14 @@ impl Kit {
         let committer = Committer::new(store, fleet, clock::Clock::start(None), rooms);
         let authorization = basic("admin", &password);
         let refusals = Refusals::default();
-        let router = router(&committer, &layout, &refusals);
-        Self { dir, committer, layout, router, authorization, refusals, key: pair.signing }
+        let certificate = OperatorCertificate::default();
+        let router = router(&committer, &layout, &refusals, &certificate);
+        Self { dir, committer, layout, router, authorization, refusals, certificate, key: pair.signing }
     }
 
     /// The API as it is after a restart of the process: nothing in memory is kept.
     pub(super) fn restart_api(&mut self) {
-        self.router = router(&self.committer, &self.layout, &self.refusals);
+        self.router = router(&self.committer, &self.layout, &self.refusals, &self.certificate);
     }
 
     /// The name and the password of the operator.
@@ -276,7 +279,12 @@ impl Kit {
     }
 }
 
-fn router(committer: &Committer, layout: &Layout, refusals: &Refusals) -> Router {
+fn router(
+    committer: &Committer,
+    layout: &Layout,
+    refusals: &Refusals,
+    certificate: &OperatorCertificate,
+) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let (committer, layout, refusals) = (committer.clone(), layout.clone(), refusals.clone());
     rest::router(Context {
@@ -287,6 +295,7 @@ fn router(committer: &Committer, layout: &Layout, refusals: &Refusals) -> Router
         name: "manager".into(),
         requests_per_minute: 0,
         token_urls: crate::oauth::Audiences::of(["manager.example"], 443),
+        certificate: certificate.clone(),
         refusals,
     })
 }

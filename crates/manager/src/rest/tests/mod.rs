@@ -5,6 +5,7 @@ mod kit;
 mod accounts;
 mod bodies;
 mod calls;
+mod certificates;
 mod declared;
 mod engine;
 mod logins;

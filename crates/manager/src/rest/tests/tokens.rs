@@ -101,3 +101,20 @@ async fn assertion_that_does_not_count_is_refused_in_the_words_of_the_standard()
     let unsigned = good.rsplit_once('.').unwrap().0.to_string() + ".";
     check(unsigned, 400, "invalid_grant").await;
 }
+
+#[tokio::test]
+async fn client_is_nobody_s_namesake_and_is_not_made_with_others() {
+    let kit = Kit::new().await;
+    let body = json!({"client_name": "admin", "role": 1});
+    let made = kit.call("POST", CLIENTS, body).await.expect(201);
+    let (client, key) = (made["client_id"].as_str().unwrap(), made["private_key_jwt"].as_str().unwrap());
+    let given = ask(&kit, &assertion(client, key, HERE, "1")).await.expect(200);
+    let request = Request::builder().method("POST").uri(format!("{API}/configuration/v1/system_location/"));
+    let token = format!("Bearer {}", given["access_token"].as_str().unwrap());
+    let request = request.header(header::AUTHORIZATION, token);
+    kit.send(request.body(Body::from(r#"{"name": "Oslo"}"#)).unwrap()).await.expect(201);
+    let audit = kit.get("/history/v1/audit/?action=created&resource=system_location").await.expect(200);
+    assert_eq!(audit["objects"][0]["account"], "client:admin");
+    let many = json!({"objects": [{"client_name": "bulk", "role": 1}]});
+    kit.call("PATCH", CLIENTS, many).await.expect(400);
+}

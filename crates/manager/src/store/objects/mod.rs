@@ -9,6 +9,8 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::{Value as Bound, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 use serde_json::{Map, Value};
@@ -42,12 +44,13 @@ pub(crate) fn select(
     page.bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
     page.add(" OFFSET ");
     page.bind(i64::try_from(query.offset).unwrap_or(i64::MAX));
-    // Both see the same state.
-    let tx = connection.unchecked_transaction()?;
+    // Both see the same state. In the writer there is a transaction already.
+    let tx = if connection.is_autocommit() { Some(connection.unchecked_transaction()?) } else { None };
+    let tx = tx.as_deref().unwrap_or(connection);
     let total = tx
         .prepare_cached(&count.text)?
         .query_row(params_from_iter(&count.values), |row| row.get::<_, i64>(0))?;
-    let objects = objects(&tx, of, &page.text, page.values, core)?;
+    let objects = objects(tx, of, &page.text, page.values, core)?;
     Ok((usize::try_from(total).unwrap_or(0), objects))
 }
 
@@ -145,7 +148,7 @@ fn equality(field: &Field, case: Case, value: &str) -> String {
     }
 }
 
-/// How many objects of a resource refer to an object by this field.
+/// How many objects of a resource refer to an object by this field, without some of them.
 ///
 /// # Errors
 /// The database reports an error.
@@ -153,7 +156,7 @@ pub(crate) fn referring(
     connection: &Connection,
     of: &Resource,
     field: &Field,
-    id: i64,
+    (id, without): (i64, &BTreeSet<i64>),
 ) -> Result<i64, StoreError> {
     let name = field.name;
     let condition = match (field.kind, field.place) {
@@ -163,8 +166,12 @@ pub(crate) fn referring(
         (_, Place::Column) => format!("t.{name} = ?1"),
         (_, Place::Body | Place::Core | Place::Nowhere) => format!("t.body ->> '{name}' = ?1"),
     };
-    let sql = format!("SELECT count(*) FROM {} t WHERE {condition}", of.name);
-    Ok(connection.prepare_cached(&sql)?.query_row([id], |row| row.get(0))?)
+    let sql = format!(
+        "SELECT count(*) FROM {} t WHERE {condition} AND t.id NOT IN (SELECT value FROM json_each(?2))",
+        of.name
+    );
+    let without = serde_json::to_string(without)?;
+    Ok(connection.prepare_cached(&sql)?.query_row(params![id, without], |row| row.get(0))?)
 }
 
 /// Stores a new object and returns its id.

@@ -174,7 +174,7 @@ impl<'a> Sql<'a> {
             Type::Text | Type::Number | Type::Version => (String::new(), ""),
             Type::Boolean => ("CASE ".to_string(), " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"),
             Type::Moment => ("strftime('%Y-%m-%dT%H:%M:%f000', ".to_string(), " / 1000.0, 'unixepoch')"),
-            Type::Relation => {
+            Type::Relation | Type::Relations => {
                 let path = field.related().map_or_else(String::new, |of| configured(of).path());
                 (format!("'{path}' || "), " || '/'")
             }

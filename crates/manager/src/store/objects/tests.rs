@@ -50,7 +50,7 @@ fn every_statement_of_every_resource_fits_its_table() {
         {
             if field.related() == Some(of.name) && !matches!(field.kind, Kind::Related(Related::Children(_)))
             {
-                assert_eq!(referring(&connection, other, field, 999).unwrap(), 0);
+                assert_eq!(referring(&connection, other, field, (999, &BTreeSet::new())).unwrap(), 0);
             }
         }
     }
