@@ -277,5 +277,5 @@ async fn read_that_takes_too_long_is_ended_and_the_next_one_is_not() {
     };
     let ended = committer.store().read(forever).await;
     assert!(matches!(ended, Err(StoreError::TooLong)), "{ended:?}");
-    committer.store().read(|connection| accounts::is_any(connection)).await.unwrap();
+    committer.store().read(accounts::is_any).await.unwrap();
 }

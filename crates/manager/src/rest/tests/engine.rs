@@ -243,7 +243,7 @@ async fn objects_are_no_texts_in_a_filter() {
     kit.get(&format!("{ROOMS}?{many}")).await.expect(200);
     let many = vec![format!("name__in={}", vec!["x"; 500].join(",")); 5].join("&");
     kit.get(&format!("{ROOMS}?{many}")).await.expect(400);
-    let crossing = vec!["aliases__alias__contains=a"; 9].join("&");
+    let crossing = ["aliases__alias__contains=a"; 9].join("&");
     kit.get(&format!("{ROOMS}?{crossing}")).await.expect(400);
     assert_eq!(kit.get(ROOMS).await.expect(200)["meta"]["total_count"], 1);
 }
