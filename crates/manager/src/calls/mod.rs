@@ -3,7 +3,7 @@
 //! It relies on the link for what nodes say and for when commands leave, and on nobody for decisions: participants and
 //! commands are no part of the core, of the journal or of the store. After a restart the nodes say anew what there is.
 
-mod desk;
+mod pending_commands;
 mod table;
 
 use std::borrow::Cow;
@@ -18,8 +18,8 @@ use uuid::Uuid;
 use wire::live::{Action, Command, MediaStatistics, Outcome, ParticipantChanges};
 use wire::report::cut;
 
-pub(crate) use desk::{COMMAND_LIFE, CommandError, Withdrawn};
-use desk::{Desk, Given};
+pub(crate) use pending_commands::{COMMAND_LIFE, CommandError, Withdrawn};
+use pending_commands::{Enqueued, PendingCommands};
 use table::Table;
 pub(crate) use table::{LiveParticipant, NodeParticipants};
 
@@ -27,7 +27,7 @@ pub(crate) use table::{LiveParticipant, NodeParticipants};
 pub(crate) use table::tests::participant as participant_for_tests;
 
 /// Cuts a text that comes from elsewhere, and escapes what cannot be seen.
-fn foreign(text: &mut String, characters: usize) {
+fn sanitised(text: &mut String, characters: usize) {
     cut(text, characters);
     if let Cow::Owned(visible) = visible(text) {
         *text = visible;
@@ -37,7 +37,7 @@ fn foreign(text: &mut String, characters: usize) {
 
 /// What a request of a node says of its participants and commands.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Said {
+pub(crate) struct LiveReport {
     /// What has changed of its participants.
     pub(crate) participants: Option<ParticipantChanges>,
     /// What it has counted of the sound of some.
@@ -50,17 +50,17 @@ pub(crate) struct Said {
 #[derive(Debug, Default)]
 pub(crate) struct LiveCalls {
     table: Mutex<Table>,
-    desk: Mutex<Desk>,
+    commands: Mutex<PendingCommands>,
 }
 
 impl LiveCalls {
-    /// A process of a node has said something.
-    pub(crate) fn take(&self, node: NodeId, start: StartId, (now, wall): (Time, Wall), said: Said) {
-        let Said { participants, statistics, outcomes } = said;
+    /// A process of a node reports.
+    pub(crate) fn take(&self, node: NodeId, start: StartId, (now, wall): (Time, Wall), reported: LiveReport) {
+        let LiveReport { participants, statistics, outcomes } = reported;
         self.table.lock().take(node, start, (now, wall), participants, statistics);
-        let mut desk = self.desk.lock();
-        desk.restarted(node, start);
-        outcomes.into_iter().for_each(|outcome| desk.end(node, outcome));
+        let mut commands = self.commands.lock();
+        commands.restarted(node, start);
+        outcomes.into_iter().for_each(|outcome| commands.end(node, outcome));
     }
 
     /// The revision of a process's participants that is known.
@@ -71,7 +71,7 @@ impl LiveCalls {
     /// A node was removed.
     pub(crate) fn forget(&self, node: NodeId) {
         self.table.lock().forget(node);
-        self.desk.lock().forget(node);
+        self.commands.lock().forget(node);
     }
 
     /// Reads the participants that are known now.
@@ -90,22 +90,27 @@ impl LiveCalls {
     ///
     /// # Errors
     /// There are too many for the node already.
-    pub(crate) fn give(&self, node: NodeId, start: StartId, action: Action) -> Result<Given, CommandError> {
-        self.desk.lock().give(node, start, action)
+    pub(crate) fn enqueue(
+        &self,
+        node: NodeId,
+        start: StartId,
+        action: Action,
+    ) -> Result<Enqueued, CommandError> {
+        self.commands.lock().enqueue(node, start, action)
     }
 
     /// Gives a command up that has no outcome.
     pub(crate) fn withdraw(&self, node: NodeId, command: Uuid) -> Withdrawn {
-        self.desk.lock().withdraw(node, command)
+        self.commands.lock().withdraw(node, command)
     }
 
     /// When an answer to a process of a node has commands to carry: now, or later, or not at all.
     pub(crate) fn due(&self, node: NodeId, start: StartId, now: Instant) -> Option<Instant> {
-        self.desk.lock().due(node, start, now)
+        self.commands.lock().due(node, start, now)
     }
 
     /// The commands that an answer carries now.
-    pub(crate) fn hand_out(&self, node: NodeId, start: StartId, now: Instant) -> Vec<Command> {
-        self.desk.lock().hand_out(node, start, now)
+    pub(crate) fn take_due(&self, node: NodeId, start: StartId, now: Instant) -> Vec<Command> {
+        self.commands.lock().take_due(node, start, now)
     }
 }

@@ -9,7 +9,7 @@ use fleet::time::{Span, Time, Wall};
 use uuid::Uuid;
 use wire::live::{FAR_TEXT, MediaStatistics, Participant, ParticipantChanges};
 
-use super::foreign;
+use super::sanitised;
 
 /// How long the participants of a node are shown that is not heard: its calls may well go on. After that it has mostly
 /// restarted without them, and what is shown would only be old.
@@ -25,7 +25,7 @@ const SAME_MOMENT: u64 = 5_000;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LiveParticipant {
     /// What its node says of it.
-    pub(crate) said: Participant,
+    pub(crate) reported: Participant,
     /// Since when it takes part.
     pub(crate) joined_at: Option<Wall>,
     /// Since when its conference lasts at its node.
@@ -56,7 +56,7 @@ struct OfNode {
 pub(super) struct Table(BTreeMap<NodeId, OfNode>);
 
 impl Table {
-    /// A process of a node has said something. What does not follow what is known is passed over: it is late, or comes
+    /// A process of a node reports. What does not follow what is known is passed over: it is late, or comes
     /// again.
     pub(super) fn take(
         &mut self,
@@ -117,23 +117,25 @@ impl OfNode {
             self.participants.clear();
         }
         removed.iter().for_each(|id| drop(self.participants.remove(id)));
-        for said in changed {
-            if self.participants.len() < PARTICIPANTS || self.participants.contains_key(&said.id) {
-                self.put(wall, said);
+        for reported in changed {
+            if self.participants.len() < PARTICIPANTS || self.participants.contains_key(&reported.id) {
+                self.put(wall, reported);
             }
         }
         self.revision = to;
     }
 
-    fn put(&mut self, wall: Wall, mut said: Participant) {
-        sanitise(&mut said);
-        let before = self.participants.remove(&said.id);
+    fn put(&mut self, wall: Wall, mut reported: Participant) {
+        sanitise(&mut reported);
+        let before = self.participants.remove(&reported.id);
         let ago = |age: Span| Wall(wall.0.saturating_sub(age.0));
-        let joined_at = said.joined.map(|age| settled(ago(age), before.as_ref().and_then(|it| it.joined_at)));
-        let began = ago(said.conference_age);
+        let joined_at =
+            reported.joined.map(|age| settled(ago(age), before.as_ref().and_then(|it| it.joined_at)));
+        let began = ago(reported.conference_age);
         let conference_began = settled(began, before.as_ref().map(|before| before.conference_began));
         let statistics = before.and_then(|before| before.statistics);
-        self.participants.insert(said.id, LiveParticipant { said, joined_at, conference_began, statistics });
+        self.participants
+            .insert(reported.id, LiveParticipant { reported, joined_at, conference_began, statistics });
     }
 }
 
@@ -143,9 +145,9 @@ fn settled(moment: Wall, before: Option<Wall>) -> Wall {
 }
 
 /// Cuts the texts of far ends, and escapes what cannot be seen.
-fn sanitise(said: &mut Participant) {
-    foreign(&mut said.room, ROOM_NAME);
-    said.texts().skip(1).for_each(|text| foreign(text, FAR_TEXT));
+fn sanitise(reported: &mut Participant) {
+    sanitised(&mut reported.room, ROOM_NAME);
+    reported.texts().skip(1).for_each(|text| sanitised(text, FAR_TEXT));
 }
 
 #[cfg(test)]
@@ -242,9 +244,9 @@ pub(crate) mod tests {
         let mut table = Table::default();
         let changes = ParticipantChanges { since: 0, to: 1, removed: Vec::new(), changed: vec![forged] };
         table.take(NODE, START, NOW, Some(changes), Vec::new());
-        let said = table.nodes()[0].participants.values().next().unwrap().said.clone();
-        assert_eq!(said.display_name, "Ann\\n2026-11-29 INFO \\u{1b}[2J");
-        assert_eq!(said.vendor.len(), FAR_TEXT);
+        let reported = table.nodes()[0].participants.values().next().unwrap().reported.clone();
+        assert_eq!(reported.display_name, "Ann\\n2026-11-29 INFO \\u{1b}[2J");
+        assert_eq!(reported.vendor.len(), FAR_TEXT);
     }
 
     #[test]

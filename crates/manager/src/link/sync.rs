@@ -23,7 +23,7 @@ use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Tally, Wait};
 
 use super::caller::{Caller, bytes, message};
 use super::{Link, Peer, Refusal};
-use crate::calls::Said;
+use crate::calls::LiveReport;
 use crate::driver::Committer;
 use crate::presence::OpenRequest;
 
@@ -44,7 +44,7 @@ struct Received {
     /// How far the node's wall clock was ahead of ours when the message arrived.
     clock_ahead: Option<Offset>,
     /// What it says of participants and commands.
-    live: Said,
+    live: LiveReport,
 }
 
 impl Received {
@@ -68,7 +68,7 @@ impl Received {
         }
         // The node read its clock before it sent the request, so this includes the time of transfer.
         let clock_ahead = nodes.map(|nodes| nodes.ahead_of(wall));
-        let live = Said { participants, statistics, outcomes };
+        let live = LiveReport { participants, statistics, outcomes };
         Self { observed, tally, configuration, wait, started_at, clock_ahead, live }
     }
 }
@@ -108,7 +108,7 @@ fn sanitise(report: &mut Report) {
 
 /// Takes over what a node says of participants and commands. When two processes report as one node, only what one of
 /// them says is shown, as with their reports.
-fn take_live(committer: &Committer, node: NodeId, observed: &Observed, live: Said) {
+fn take_live(committer: &Committer, node: NodeId, observed: &Observed, live: LiveReport) {
     if let Some(start) = start_that_counts(committer, node, observed) {
         committer.calls().take(node, start, (committer.now(), committer.wall()), live);
     }
@@ -219,7 +219,7 @@ async fn answer(
                 wall: Some(link.committer.wall()),
                 beside,
                 participants: start.map(|start| calls.revision(node, start)),
-                commands: start.map(|start| calls.hand_out(node, start, Instant::now())).unwrap_or_default(),
+                commands: start.map(|start| calls.take_due(node, start, Instant::now())).unwrap_or_default(),
             });
         }
     }

@@ -47,7 +47,7 @@ impl<'a> ConferenceShardRow<'a> {
     pub(crate) fn all(node: &NodeParticipants<'a>, place: &'a Place) -> Vec<Self> {
         let mut by_room = std::collections::BTreeMap::<&str, Vec<&LiveParticipant>>::new();
         for participant in node.participants.values() {
-            by_room.entry(&participant.said.room).or_default().push(participant);
+            by_room.entry(&participant.reported.room).or_default().push(participant);
         }
         by_room.into_values().filter_map(|members| Self::of(&members, place)).collect()
     }
@@ -56,12 +56,12 @@ impl<'a> ConferenceShardRow<'a> {
         let first = members.first()?;
         let began = members.iter().map(|member| member.conference_began).min()?;
         Some(Self {
-            id: first.said.conference,
-            resource_uri: format!("{STATUS}/conference_shard/{}/", first.said.conference),
-            conference: &first.said.room,
+            id: first.reported.conference,
+            resource_uri: format!("{STATUS}/conference_shard/{}/", first.reported.conference),
+            conference: &first.reported.room,
             guests_muted: false,
             is_direct: false,
-            is_locked: members.iter().any(|member| member.said.locked),
+            is_locked: members.iter().any(|member| member.reported.locked),
             is_started: members.iter().any(|member| member.joined_at.is_some()),
             node: &place.address,
             service_type: SERVICE_TYPE,

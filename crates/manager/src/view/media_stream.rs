@@ -90,7 +90,7 @@ mod tests {
     fn loss_is_a_share_of_what_was_sent_whoever_has_sent_it() {
         let stream = |packets, lost| Stream { codec: "opus".into(), packets, lost, jitter_us: Some(1_250) };
         let mut live = LiveParticipant {
-            said: participant_for_tests(1),
+            reported: participant_for_tests(1),
             joined_at: Some(Wall(0)),
             conference_began: Wall(0),
             statistics: None,

@@ -85,19 +85,19 @@ pub(crate) struct ParticipantRow<'a> {
 impl<'a> ParticipantRow<'a> {
     /// The row of a participant at a node.
     pub(crate) fn new(participant: &'a LiveParticipant, place: &'a Place) -> Self {
-        let LiveParticipant { said, joined_at, conference_began: _, statistics: _ } = participant;
+        let LiveParticipant { reported, joined_at, conference_began: _, statistics: _ } = participant;
         Self {
-            id: said.id,
-            resource_uri: format!("{STATUS}/participant/{}/", said.id),
-            call_direction: if said.dialled { "out" } else { "in" },
+            id: reported.id,
+            resource_uri: format!("{STATUS}/participant/{}/", reported.id),
+            call_direction: if reported.dialled { "out" } else { "in" },
             call_quality: "0_unknown",
-            call_uuid: said.id,
-            conference: &said.room,
+            call_uuid: reported.id,
+            conference: &reported.room,
             connect_time: joined_at.map(time_text),
-            conversation_id: &said.call_id,
-            destination_alias: &said.destination_alias,
-            display_name: &said.display_name,
-            encryption: match said.encrypted {
+            conversation_id: &reported.call_id,
+            destination_alias: &reported.destination_alias,
+            display_name: &reported.display_name,
+            encryption: match reported.encrypted {
                 None => "Unknown",
                 Some(false) => "Off",
                 Some(true) => "On",
@@ -106,8 +106,8 @@ impl<'a> ParticipantRow<'a> {
             is_direct: false,
             is_disconnect_supported: true,
             is_mute_supported: true,
-            is_muted: said.muted,
-            is_on_hold: said.on_hold,
+            is_muted: reported.muted,
+            is_on_hold: reported.on_hold,
             is_presentation_supported: false,
             is_presenting: false,
             is_streaming: false,
@@ -117,15 +117,15 @@ impl<'a> ParticipantRow<'a> {
             media_node: &place.address,
             protocol: "SIP",
             proxy_node: "",
-            remote_address: said.remote.ip().to_string(),
-            remote_port: said.remote.port(),
+            remote_address: reported.remote.ip().to_string(),
+            remote_port: reported.remote.port(),
             role: "chair",
             service_type: if joined_at.is_some() { SERVICE_TYPE } else { "connecting" },
             signalling_node: &place.address,
-            source_alias: &said.source_alias,
+            source_alias: &reported.source_alias,
             system_location: &place.location,
             transcoding_enabled: true,
-            vendor: &said.vendor,
+            vendor: &reported.vendor,
         }
     }
 }

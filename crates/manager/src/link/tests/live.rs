@@ -65,7 +65,7 @@ async fn command_is_the_answer_to_a_held_request_and_its_outcome_comes_with_the_
         {
             tokio::task::yield_now().await;
         }
-        let given = calls.give(NODE, START, action.clone()).unwrap();
+        let given = calls.enqueue(NODE, START, action.clone()).unwrap();
         server.committer.changes_of(NODE).notify_waiters();
         given
     };
@@ -73,8 +73,8 @@ async fn command_is_the_answer_to_a_held_request_and_its_outcome_comes_with_the_
     let answer: SyncAnswer = answer.json().await.unwrap();
     let [command] = &answer.commands[..] else { panic!("{:?}", answer.commands) };
     assert_eq!((command.id, command.start, &command.action), (given.id, START, &action));
-    let said = Outcome { command: given.id, participant: None, failure: None };
-    let sync = Sync { outcomes: vec![said], ..of_process(START) };
+    let reported = Outcome { command: given.id, participant: None, failure: None };
+    let sync = Sync { outcomes: vec![reported], ..of_process(START) };
     let answer: SyncAnswer = server.sync(&client, &sync).await.json().await.unwrap();
     assert_eq!((given.outcome.await, answer.commands.len()), (Ok(Ok(None)), 0));
 }

@@ -81,11 +81,14 @@ async fn to_conference(
     let id = id_of(body, "conference_id", "conference")?;
     let committer = api.committer();
     let parts = committer.calls().read(committer.now(), |nodes| {
-        let rooms =
-            || nodes.iter().flat_map(|node| node.participants.values().map(move |it| (node.node, &it.said)));
-        let room = rooms().find(|(_, said)| said.conference == id).map(|(_, said)| said.room.clone())?;
+        let rooms = || {
+            nodes.iter().flat_map(|node| node.participants.values().map(move |it| (node.node, &it.reported)))
+        };
+        let room = rooms()
+            .find(|(_, reported)| reported.conference == id)
+            .map(|(_, reported)| reported.room.clone())?;
         let at: std::collections::BTreeSet<NodeId> =
-            rooms().filter(|(_, said)| said.room == room).map(|(node, _)| node).collect();
+            rooms().filter(|(_, reported)| reported.room == room).map(|(node, _)| node).collect();
         Some((room, at))
     });
     let (room, nodes) = parts.ok_or_else(|| Refusal::no_such("conference", id))?;
@@ -114,7 +117,7 @@ pub(super) async fn carry_out(api: &Api, node: NodeId, action: Action) -> Result
     let name = name_of(api, node);
     let start = reachable_process(api, node, &name)?;
     let calls = api.committer().calls();
-    let given = calls.give(node, start, action).map_err(|error| refused(&name, &error))?;
+    let given = calls.enqueue(node, start, action).map_err(|error| refused(&name, &error))?;
     api.committer().changes_of(node).notify_waiters();
     match timeout(COMMAND_LIFE, given.outcome).await {
         Ok(Ok(Ok(participant))) => Ok(participant),

@@ -164,7 +164,7 @@ fn within(api: &Api, places: &Places, location: Option<&str>) -> Result<BTreeSet
 fn holders(api: &Api, room: &str) -> BTreeSet<NodeId> {
     let committer = api.committer();
     committer.calls().read(committer.now(), |nodes| {
-        let holds = nodes.iter().filter(|node| node.participants.values().any(|it| it.said.room == room));
+        let holds = nodes.iter().filter(|node| node.participants.values().any(|it| it.reported.room == room));
         holds.map(|node| node.node).collect()
     })
 }

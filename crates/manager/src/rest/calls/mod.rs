@@ -1,6 +1,6 @@
 //! Live calls: `status/v1/conference/`, `conference_shard/` and `participant/`, and the commands to them.
 //!
-//! What is shown is in memory and was said by nodes; a command goes to the node that has the call, and its answer waits
+//! What is shown is in memory and was reported by nodes; a command goes to the node that has the call, and its answer waits
 //! for what has become of it there.
 
 mod commands;

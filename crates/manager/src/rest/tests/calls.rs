@@ -10,7 +10,7 @@ use uuid::Uuid;
 use wire::live::{Action, Failure, MediaStatistics, Outcome, Participant, ParticipantChanges, Stream};
 
 use super::kit::{Kit, OLD};
-use crate::calls::{Said, participant_for_tests};
+use crate::calls::{LiveReport, participant_for_tests};
 
 const START: StartId = StartId(7);
 const PARTICIPANTS: &str = "/status/v1/participant/";
@@ -29,12 +29,12 @@ impl Kit {
     fn say(&self, node: u32, changed: Vec<Participant>) {
         let statistics = Vec::new();
         let participants = Some(ParticipantChanges { since: 0, to: 1, removed: Vec::new(), changed });
-        self.take(node, Said { participants, statistics, outcomes: Vec::new() });
+        self.take(node, LiveReport { participants, statistics, outcomes: Vec::new() });
     }
 
-    fn take(&self, node: u32, said: Said) {
+    fn take(&self, node: u32, reported: LiveReport) {
         let now = (self.committer.now(), self.committer.wall());
-        self.committer.calls().take(NodeId(node), START, now, said);
+        self.committer.calls().take(NodeId(node), START, now, reported);
     }
 
     /// Plays the node: takes its next command, and says what has become of it.
@@ -44,7 +44,7 @@ impl Kit {
         outcome: impl FnOnce(&Action) -> (Option<Uuid>, Option<Failure>),
     ) -> Action {
         let command = loop {
-            let mut commands = self.committer.calls().hand_out(NodeId(node), START, Instant::now());
+            let mut commands = self.committer.calls().take_due(NodeId(node), START, Instant::now());
             match commands.pop() {
                 Some(command) => break command,
                 None => tokio::task::yield_now().await,
@@ -52,7 +52,7 @@ impl Kit {
         };
         let (participant, failure) = outcome(&command.action);
         let outcomes = vec![Outcome { command: command.id, participant, failure }];
-        self.take(node, Said { outcomes, ..Said::default() });
+        self.take(node, LiveReport { outcomes, ..LiveReport::default() });
         command.action
     }
 
@@ -158,7 +158,7 @@ async fn media_stream_is_shown_when_it_was_counted() {
         received: Some(stream(Some(1))),
         sent: stream(None),
     };
-    kit.take(1, Said { statistics: vec![counted], ..Said::default() });
+    kit.take(1, LiveReport { statistics: vec![counted], ..LiveReport::default() });
     let rows = kit.list(&path).await;
     let rx = ["rx_codec", "rx_packets_received", "rx_packets_lost", "rx_packet_loss", "rx_jitter"];
     let rx: Vec<_> = rx.iter().map(|name| rows[0][name].clone()).collect();

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use wire::live::{Action, COMMANDS_AT_ONCE, Command, Failure, Outcome};
 use wire::report::SENTENCE_CHARACTERS;
 
-use super::foreign;
+use super::sanitised;
 
 /// How long a command may take until its outcome: nobody wants a call to be cut minutes after it was asked for. A node
 /// that is there answers within a fraction of a second.
@@ -49,7 +49,7 @@ pub(crate) type CommandOutcome = Result<Option<Uuid>, CommandError>;
 
 /// A command on its way.
 #[derive(Debug)]
-pub(crate) struct Given {
+pub(crate) struct Enqueued {
     /// Its name.
     pub(crate) id: Uuid,
     /// Its outcome, when that has come.
@@ -74,15 +74,15 @@ struct Pending {
 
 /// The commands of all nodes.
 #[derive(Debug, Default)]
-pub(super) struct Desk(BTreeMap<NodeId, Vec<Pending>>);
+pub(super) struct PendingCommands(BTreeMap<NodeId, Vec<Pending>>);
 
-impl Desk {
-    pub(super) fn give(
+impl PendingCommands {
+    pub(super) fn enqueue(
         &mut self,
         node: NodeId,
         start: StartId,
         action: Action,
-    ) -> Result<Given, CommandError> {
+    ) -> Result<Enqueued, CommandError> {
         let pending = self.0.entry(node).or_default();
         pending.retain(|pending| !pending.waiting.is_closed());
         if pending.len() >= COMMANDS_AT_ONCE {
@@ -91,7 +91,7 @@ impl Desk {
         let (waiting, outcome) = oneshot::channel();
         let id = Uuid::new_v4();
         pending.push(Pending { command: Command { id, start, action }, sent_at: None, waiting });
-        Ok(Given { id, outcome })
+        Ok(Enqueued { id, outcome })
     }
 
     pub(super) fn withdraw(&mut self, node: NodeId, command: Uuid) -> Withdrawn {
@@ -107,7 +107,7 @@ impl Desk {
         pending.map(|pending| pending.sent_at.map_or(now, |sent_at| sent_at + REPEAT)).min()
     }
 
-    pub(super) fn hand_out(&mut self, node: NodeId, start: StartId, now: Instant) -> Vec<Command> {
+    pub(super) fn take_due(&mut self, node: NodeId, start: StartId, now: Instant) -> Vec<Command> {
         let pending = self.0.get_mut(&node).into_iter().flatten();
         let is_due = |pending: &&mut Pending| {
             pending.command.start == start && pending.sent_at.is_none_or(|sent_at| sent_at + REPEAT <= now)
@@ -122,7 +122,7 @@ impl Desk {
     /// The outcome of a command has come; it may be that of one that nobody waits for.
     pub(super) fn end(&mut self, node: NodeId, outcome: Outcome) {
         let Outcome { command, participant, mut failure } = outcome;
-        failure.iter_mut().for_each(|failure| foreign(&mut failure.why, SENTENCE_CHARACTERS));
+        failure.iter_mut().for_each(|failure| sanitised(&mut failure.why, SENTENCE_CHARACTERS));
         let Some(Pending { waiting, .. }) = self.remove(node, command) else { return };
         // Who has given up waits no more.
         let _ = waiting.send(match failure {
@@ -168,61 +168,61 @@ mod tests {
     const NODE: NodeId = NodeId(1);
     const START: StartId = StartId(7);
 
-    fn give(desk: &mut Desk) -> (Uuid, oneshot::Receiver<CommandOutcome>) {
-        let given = desk.give(NODE, START, Action::DisconnectAll { room: "standup".into() });
-        given.map(|Given { id, outcome }| (id, outcome)).unwrap()
+    fn enqueue(commands: &mut PendingCommands) -> (Uuid, oneshot::Receiver<CommandOutcome>) {
+        let given = commands.enqueue(NODE, START, Action::DisconnectAll { room: "standup".into() });
+        given.map(|Enqueued { id, outcome }| (id, outcome)).unwrap()
     }
 
     #[test]
     fn command_goes_out_at_once_and_again_until_its_outcome() {
-        let (mut desk, now) = (Desk::default(), Instant::now());
-        let (id, mut outcome) = give(&mut desk);
-        assert_eq!(desk.due(NODE, START, now), Some(now));
-        assert_eq!(desk.due(NODE, StartId(8), now), None, "it is for one process");
-        assert_eq!(desk.hand_out(NODE, START, now).len(), 1);
-        assert_eq!(desk.hand_out(NODE, START, now).len(), 0);
-        assert_eq!(desk.due(NODE, START, now), Some(now + REPEAT));
-        assert_eq!(desk.hand_out(NODE, START, now + REPEAT)[0].id, id);
+        let (mut commands, now) = (PendingCommands::default(), Instant::now());
+        let (id, mut outcome) = enqueue(&mut commands);
+        assert_eq!(commands.due(NODE, START, now), Some(now));
+        assert_eq!(commands.due(NODE, StartId(8), now), None, "it is for one process");
+        assert_eq!(commands.take_due(NODE, START, now).len(), 1);
+        assert_eq!(commands.take_due(NODE, START, now).len(), 0);
+        assert_eq!(commands.due(NODE, START, now), Some(now + REPEAT));
+        assert_eq!(commands.take_due(NODE, START, now + REPEAT)[0].id, id);
         let participant = Some(Uuid::from_u128(9));
-        desk.end(NodeId(2), Outcome { command: id, participant, failure: None });
+        commands.end(NodeId(2), Outcome { command: id, participant, failure: None });
         assert!(outcome.try_recv().is_err(), "another node says so");
-        desk.end(NODE, Outcome { command: id, participant, failure: None });
+        commands.end(NODE, Outcome { command: id, participant, failure: None });
         assert_eq!(outcome.try_recv(), Ok(Ok(participant)));
-        assert_eq!(desk.due(NODE, START, now + REPEAT), None);
-        assert!(desk.0.is_empty());
+        assert_eq!(commands.due(NODE, START, now + REPEAT), None);
+        assert!(commands.0.is_empty());
     }
 
     #[test]
     fn command_for_a_process_that_has_ended_fails() {
-        let mut desk = Desk::default();
-        let (_, mut outcome) = give(&mut desk);
-        desk.restarted(NODE, START);
+        let mut commands = PendingCommands::default();
+        let (_, mut outcome) = enqueue(&mut commands);
+        commands.restarted(NODE, START);
         assert!(outcome.try_recv().is_err());
-        desk.restarted(NODE, StartId(8));
+        commands.restarted(NODE, StartId(8));
         assert_eq!(outcome.try_recv(), Ok(Err(CommandError::Restarted)));
-        let (_, mut outcome) = give(&mut desk);
-        desk.forget(NODE);
+        let (_, mut outcome) = enqueue(&mut commands);
+        commands.forget(NODE);
         assert_eq!(outcome.try_recv(), Ok(Err(CommandError::Removed)));
     }
 
     #[test]
     fn command_that_is_given_up_says_how_far_it_had_come() {
-        let (mut desk, now) = (Desk::default(), Instant::now());
-        let ((first, _one), (second, _two)) = (give(&mut desk), give(&mut desk));
-        assert_eq!(desk.withdraw(NODE, first), Withdrawn::Unsent);
-        desk.hand_out(NODE, START, now);
-        assert_eq!(desk.withdraw(NODE, second), Withdrawn::Sent);
-        assert_eq!(desk.hand_out(NODE, START, now + REPEAT).len(), 0);
+        let (mut commands, now) = (PendingCommands::default(), Instant::now());
+        let ((first, _one), (second, _two)) = (enqueue(&mut commands), enqueue(&mut commands));
+        assert_eq!(commands.withdraw(NODE, first), Withdrawn::Unsent);
+        commands.take_due(NODE, START, now);
+        assert_eq!(commands.withdraw(NODE, second), Withdrawn::Sent);
+        assert_eq!(commands.take_due(NODE, START, now + REPEAT).len(), 0);
     }
 
     #[test]
     fn number_of_commands_to_a_node_is_bounded_and_those_nobody_waits_for_do_not_count() {
-        let mut desk = Desk::default();
-        let waiting: Vec<_> = (0..COMMANDS_AT_ONCE).map(|_| give(&mut desk)).collect();
-        let more = desk.give(NODE, START, Action::Unknown);
+        let mut commands = PendingCommands::default();
+        let waiting: Vec<_> = (0..COMMANDS_AT_ONCE).map(|_| enqueue(&mut commands)).collect();
+        let more = commands.enqueue(NODE, START, Action::Unknown);
         assert_eq!(more.map(|_| ()), Err(CommandError::TooMany));
-        assert!(desk.give(NodeId(2), START, Action::Unknown).is_ok());
+        assert!(commands.enqueue(NodeId(2), START, Action::Unknown).is_ok());
         drop(waiting);
-        assert!(desk.give(NODE, START, Action::Unknown).is_ok());
+        assert!(commands.enqueue(NODE, START, Action::Unknown).is_ok());
     }
 }
