@@ -27,10 +27,12 @@ pub(super) async fn list(
     let Query { limit, offset, .. } = asked;
     let _turn = api.lists.acquire().await;
     let read = move |connection: &Connection| {
-        let (total, objects) = objects::select(connection, of, &asked, &core)?;
-        Ok::<_, StoreError>((total, shown_all(connection, &objects)?))
+        objects::in_one_state(connection, |connection| {
+            let (total, objects) = objects::select(connection, of, &asked, &core)?;
+            Ok((total, shown_all(connection, &objects)?))
+        })
     };
-    let (total, objects) = api.committer().store().read(read).await?;
+    let (total, objects) = api.committer().store().read::<_, StoreError>(read).await?;
     Ok(envelope(&of.path(), pairs, (limit, offset), total, objects))
 }
 
@@ -52,8 +54,10 @@ pub(super) async fn detail(api: &Api, of: &'static Resource, id: &str) -> Result
     let id = super::number(of, id)?;
     let core = core_facts(api, of);
     let read = move |connection: &Connection| {
-        let found = objects::find(connection, of, id, &core)?;
-        found.map(|object| shown_all(connection, &[object])).transpose()
+        objects::in_one_state(connection, |connection| {
+            let found = objects::find(connection, of, id, &core)?;
+            found.map(|object| shown_all(connection, &[object])).transpose()
+        })
     };
     let shown = api.committer().store().read::<_, StoreError>(read).await?;
     shown.and_then(|mut shown| shown.pop()).ok_or_else(|| Refusal::no_such(of.name, id))

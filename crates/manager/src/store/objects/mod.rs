@@ -23,6 +23,21 @@ use crate::resources::{Case, Children, CoreFacts, Field, Kind, Object, Place, Re
 pub(crate) use functions::add as add_functions;
 use sql::Sql;
 
+/// Reads several times, always the same state. In the writer there is a transaction already.
+///
+/// # Errors
+/// What `read` returns, or that the database reports an error.
+pub(crate) fn in_one_state<T>(
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    if !connection.is_autocommit() {
+        return read(connection);
+    }
+    let tx = connection.unchecked_transaction()?;
+    read(&tx)
+}
+
 /// A page of objects, and how many match in all.
 ///
 /// # Errors
@@ -44,14 +59,12 @@ pub(crate) fn select(
     page.bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
     page.add(" OFFSET ");
     page.bind(i64::try_from(query.offset).unwrap_or(i64::MAX));
-    // Both see the same state. In the writer there is a transaction already.
-    let tx = if connection.is_autocommit() { Some(connection.unchecked_transaction()?) } else { None };
-    let tx = tx.as_deref().unwrap_or(connection);
-    let total = tx
-        .prepare_cached(&count.text)?
-        .query_row(params_from_iter(&count.values), |row| row.get::<_, i64>(0))?;
-    let objects = objects(tx, of, &page.text, page.values, core)?;
-    Ok((usize::try_from(total).unwrap_or(0), objects))
+    in_one_state(connection, |connection| {
+        let mut statement = connection.prepare_cached(&count.text)?;
+        let total: i64 = statement.query_row(params_from_iter(&count.values), |row| row.get(0))?;
+        let objects = objects(connection, of, &page.text, page.values, core)?;
+        Ok((usize::try_from(total).unwrap_or(0), objects))
+    })
 }
 
 /// One object.
