@@ -74,6 +74,9 @@ pub struct Settings {
     pub policy: Policy,
 }
 
+/// The most requests that can be counted: one in a millisecond.
+const REQUESTS_MAX: u32 = 60_000;
+
 /// How many requests are answered in a minute unless the machine says otherwise, as in the compatible API.
 const REQUESTS_PER_MINUTE: u32 = 1_000;
 
@@ -163,6 +166,10 @@ impl Settings {
             ));
         }
         let requests_per_minute = file.api.requests_per_minute;
+        if requests_per_minute > REQUESTS_MAX {
+            let rule = format!("must be at most {REQUESTS_MAX}; 0 is without a limit");
+            return Err(("[api] requests_per_minute".into(), rule));
+        }
         Ok(Self { people, nodes, names, fetch_rate, requests_per_minute, policy: policy(&file.policy)? })
     }
 }
@@ -247,6 +254,7 @@ mod tests {
         check(&format!("{MANAGER}fetchrate = 3"), "fetchrate");
         check(&format!("{MANAGER}fetch_rate = 0"), "fetch_rate");
         check(&format!("{MANAGER}[api]\nrequests = 3"), "requests");
+        check(&format!("{MANAGER}[api]\nrequests_per_minute = 60001"), "requests_per_minute");
         check(&MANAGER.replace("[\"127.0.0.10\"]", "[]"), "names");
         check(&MANAGER.replace(":8444", ":8443"), "nodes (127.0.0.10:8443) and people");
         check(&MANAGER.replace("127.0.0.10:8444", "0.0.0.0:8443"), "cannot both be listened on");

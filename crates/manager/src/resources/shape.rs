@@ -21,6 +21,8 @@ pub(crate) enum Shape {
     Domain,
     /// An IP address, not necessarily of this platform's network.
     Address,
+    /// An IPv6 address of one machine.
+    Ipv6Address,
     /// An IPv4 netmask: ones, then zeros.
     Netmask,
 }
@@ -37,7 +39,9 @@ const UNSEEN: &str = "Leave characters out that cannot be seen.";
 /// The one way to write a text of this shape, so that the same address is not registered twice.
 pub(crate) fn canonical(text: &str, shape: Shape) -> String {
     match shape {
-        Shape::Address => text.parse().map_or_else(|_| text.into(), |address: IpAddr| address.to_string()),
+        Shape::Address | Shape::Ipv6Address => {
+            text.parse().map_or_else(|_| text.into(), |address: IpAddr| address.to_string())
+        }
         Shape::Text(_)
         | Shape::Lines(_)
         | Shape::Name(_)
@@ -56,7 +60,7 @@ pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
         }
         Shape::Hostname => LABEL_LENGTH,
         Shape::Domain => DOMAIN_LENGTH,
-        Shape::Address | Shape::Netmask => 45,
+        Shape::Address | Shape::Ipv6Address | Shape::Netmask => 45,
     };
     let length = text.chars().count();
     if length > longest {
@@ -84,6 +88,9 @@ pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
         Shape::Hostname => refuse(is_label(text), "Enter a host name of letters, digits and hyphens."),
         Shape::Domain => refuse(text.split('.').all(is_label), "Enter a domain such as example.com."),
         Shape::Address => refuse(is_host_address(text), "Enter the IP address of one machine."),
+        Shape::Ipv6Address => {
+            refuse(is_host_address(text) && text.contains(':'), "Enter the IPv6 address of one machine.")
+        }
         Shape::Netmask => refuse(is_netmask(text), "Enter a netmask such as 255.255.255.0."),
     }
 }
@@ -144,6 +151,8 @@ mod tests {
         check("example..com", Shape::Domain, false);
         check("10.0.0.1", Shape::Address, true);
         check("2001:db8::1", Shape::Address, true);
+        check("2001:db8::1", Shape::Ipv6Address, true);
+        check("10.0.0.1", Shape::Ipv6Address, false);
         check("0.0.0.0", Shape::Address, false);
         check("224.0.0.1", Shape::Address, false);
         check("10.0.0.256", Shape::Address, false);

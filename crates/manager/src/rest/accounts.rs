@@ -21,7 +21,7 @@ use crate::store::accounts::{self, Account};
 use crate::store::{Store, StoreError};
 
 /// The name of the first account, as in the compatible API.
-const FIRST: &str = "admin";
+pub(crate) const FIRST: &str = "admin";
 
 const PASSWORD: &str = "/api/admin/command/v1/account/password/";
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::error::{Kind, Refusal};
-use super::request::read_form;
+use super::request::{Source, read_form};
 use super::route::both;
 use crate::oauth::{self, AccessToken, NotAToken, TokenRequest, Why, claimed_client, verify};
 use crate::store::accounts::Account;
@@ -24,7 +24,7 @@ pub(super) fn routes() -> Router<Api> {
     both("/oauth/token/", post(token))
 }
 
-async fn token(State(api): State<Api>, request: Request) -> Response {
+async fn token(State(api): State<Api>, Source(source): Source, request: Request) -> Response {
     match give(&api, request).await {
         Ok((token, scopes)) => {
             let seconds = LIFE.0 / 1_000;
@@ -35,7 +35,10 @@ async fn token(State(api): State<Api>, request: Request) -> Response {
             .into_response()
         }
         Err(Failed::Api(refusal)) => refusal.into_response(),
-        Err(Failed::OAuth(refusal)) => refused(&refusal),
+        Err(Failed::OAuth(refusal)) => {
+            tracing::warn!(reason = %refusal, %source, "a request for an access token was refused");
+            refused(&refusal)
+        }
     }
 }
 
@@ -79,7 +82,6 @@ async fn client(api: &Api, id: Uuid) -> Result<Option<Client>, Refusal> {
 
 /// The refusal of RFC 6749 section 5.2.
 fn refused(refusal: &oauth::Refusal) -> Response {
-    tracing::warn!(reason = %refusal, "a request for an access token was refused");
     let status = match refusal {
         oauth::Refusal::InvalidClient(_) => StatusCode::UNAUTHORIZED,
         oauth::Refusal::Busy => StatusCode::SERVICE_UNAVAILABLE,

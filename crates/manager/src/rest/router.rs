@@ -105,8 +105,8 @@ async fn admitted(
     if let Some(handle) = request.extensions().get::<ConnectionHandle>() {
         handle.set_logged_in();
     }
-    access::permit(&account, permissions, request.method(), request.uri().path())?;
     api.request_limit.count(api.committer().now())?;
+    access::permit(&account, permissions, request.method(), request.uri().path())?;
     let Source(source) = Source::of(request.extensions());
     request.extensions_mut().insert(AuthenticatedUser(account.clone()));
     request.extensions_mut().insert(Requester { account, source });

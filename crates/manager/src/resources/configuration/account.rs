@@ -9,6 +9,10 @@ pub(crate) const NAME: Field = Field::text("name", Shape::Name(128))
     .filtered()
     .help("The name to log in with.");
 
+/// The password, of which a hash is stored.
+pub(crate) const PASSWORD: Field =
+    Field::password("password").help("The password, of which a hash is stored.");
+
 /// The resource.
 pub(crate) static ACCOUNT: Resource = Resource {
     called: "account",
@@ -22,7 +26,7 @@ pub(crate) static ACCOUNT: Resource = Resource {
     check: no_colon,
     fields: &[
         NAME,
-        Field::password("password").help("The password, of which a hash is stored."),
+        PASSWORD,
         Field::to_one("role", "role").column().filtered().help("What the account may do."),
         Field::boolean("is_active", true).filtered().help("Whether the account can log in."),
         Field::text("description", Shape::Text(250)).or_empty().filtered().help("Whose account it is."),

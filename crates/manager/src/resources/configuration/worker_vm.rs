@@ -43,7 +43,7 @@ const ADDRESS: Field = Field::text("address", Shape::Address)
     .filtered()
     .help("The IP address of the node.");
 
-const IPV6_ADDRESS: Field = Field::text("ipv6_address", Shape::Address)
+const IPV6_ADDRESS: Field = Field::text("ipv6_address", Shape::Ipv6Address)
     .or_null()
     .unique(Case::Sensitive, "A Conferencing Node with this IPv6 address exists already.")
     .filtered()
@@ -92,7 +92,7 @@ pub(crate) static WORKER_VM: Resource = Resource {
             .kept()
             .help("Another name of the node in certificates."),
         IPV6_ADDRESS,
-        Field::text("ipv6_gateway", Shape::Address)
+        Field::text("ipv6_gateway", Shape::Ipv6Address)
             .or_null()
             .filtered()
             .kept()

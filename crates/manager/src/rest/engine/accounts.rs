@@ -3,10 +3,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::resources::configuration::account::NAME;
+use super::write::Change;
+use crate::resources::configuration::account::{NAME, PASSWORD};
 use crate::resources::draft::{HIDDEN, id_of};
 use crate::resources::{CoreFacts, FieldErrors, Kind, Resource};
 use crate::rest::Api;
+use crate::rest::accounts::FIRST;
 use crate::rest::error::{Kind as RefusalKind, Refusal};
 use crate::rest::password;
 use crate::store::{Transaction, accounts, objects};
@@ -51,6 +53,17 @@ async fn name_of(api: &Api, of: &'static Resource, body: &Map<String, Value>) ->
         .await?;
     // A password contains no such character.
     Ok(found.map_or("\0".into(), |account| account.text(&NAME).to_string()))
+}
+
+/// Whether the password that the platform began with is not valid any more.
+pub(super) fn ends_first_password(change: &Change) -> bool {
+    match change {
+        Change::Created { .. } => false,
+        Change::Changed { from, to, children: _ } => {
+            from.text(&NAME) == FIRST && from.get(&PASSWORD) != to.get(&PASSWORD)
+        }
+        Change::Removed { object, children: _ } => object.text(&NAME) == FIRST,
+    }
 }
 
 /// Refuses a change after which nobody could manage the accounts.

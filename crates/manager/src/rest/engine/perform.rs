@@ -6,6 +6,7 @@ use fleet::time::Time;
 use super::audit::{self, Requester};
 use super::write::{Change, Writing};
 use super::{accounts, certificates, nodes, rooms};
+use crate::first_password;
 use crate::resources::{Affects, CoreFacts, Resource};
 use crate::rest::Api;
 use crate::rest::error::Refusal;
@@ -43,9 +44,20 @@ pub(super) async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreErro
         Ok::<_, E>((changes, answer))
     };
     match of.affects {
-        Affects::Store | Affects::Accounts => {
+        Affects::Store => {
             let write = move |tx: &Transaction<'_>| write(tx, CoreFacts::default()).map(|(_, answer)| answer);
             committer.store().write(write).await
+        }
+        Affects::Accounts => {
+            let write = move |tx: &Transaction<'_>| {
+                let (changes, answer) = write(tx, CoreFacts::default())?;
+                Ok::<_, E>((changes.iter().any(accounts::ends_first_password), answer))
+            };
+            let (is_over, answer) = committer.store().write(write).await?;
+            if is_over {
+                api.blocking(|layout| first_password::remove(&layout.state())).await?;
+            }
+            Ok(answer)
         }
         Affects::Certificates => {
             let write = move |tx: &Transaction<'_>| write(tx, CoreFacts::default()).map(|(_, answer)| answer);

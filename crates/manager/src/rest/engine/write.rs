@@ -226,6 +226,7 @@ impl Writing<'_> {
         for field in object.of.fields {
             self.check_unique(object, field, errors)?;
             self.check_related(object, field, errors)?;
+            self.check_owner(object, field, errors)?;
         }
         if errors.is_empty() {
             (object.of.check)(object, errors);
@@ -243,6 +244,29 @@ impl Writing<'_> {
         let Some(unique) = field.unique.filter(|_| !text.is_empty()) else { return Ok(()) };
         if objects::holder(self.tx, object.of, field, text)?.is_some_and(|holder| holder != object.id) {
             errors.add(field.name, unique.taken);
+        }
+        Ok(())
+    }
+
+    /// Checks that an owner gets no more children than it may have, whichever way they come.
+    fn check_owner(
+        &self,
+        object: &Object,
+        field: &Field,
+        errors: &mut FieldErrors,
+    ) -> Result<(), StoreError> {
+        let (Kind::Related(Related::One(relation)), Some(owner)) = (field.kind, object.get(field).as_i64())
+        else {
+            return Ok(());
+        };
+        for list in configured(relation.of).fields {
+            let Kind::Related(Related::Children(children)) = list.kind else { continue };
+            if children.of == object.of.name && children.by == field.name {
+                let present = objects::children_of(self.tx, children, &[owner])?;
+                if present.len() >= children.most && present.iter().all(|child| child.id != object.id) {
+                    errors.add(field.name, format!("It has {} {} already.", children.most, object.of.plural));
+                }
+            }
         }
         Ok(())
     }

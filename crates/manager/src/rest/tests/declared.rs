@@ -52,6 +52,7 @@ fn text(shape: Shape, n: usize) -> String {
         Shape::Hostname => format!("host{n}"),
         Shape::Domain => "example.com".into(),
         Shape::Address => format!("10.0.0.{n}"),
+        Shape::Ipv6Address => format!("2001:db8::{n}"),
         Shape::Netmask => "255.255.255.0".into(),
     }
 }

@@ -92,6 +92,11 @@ async fn alias_is_made_moved_and_removed() {
     kit.call("POST", ALIASES, to(1)).await.expect(201);
     kit.call("PATCH", &format!("{ALIASES}1/"), to(2)).await.expect(202);
     assert_eq!(kit.committer.rooms().rooms, [room("Alice", &[]), room("Bob", &["meet"])]);
+    let many: Vec<String> = (0..250).map(|n| format!("alias {n}")).collect();
+    kit.call("PATCH", &format!("{ROOMS}1/"), json!({"aliases": many})).await.expect(202);
+    let one_more = json!({"alias": "more", "conference": "/api/admin/configuration/v1/conference/1/"});
+    kit.call("POST", ALIASES, one_more).await.expect(400);
+    kit.call("PATCH", &format!("{ROOMS}1/"), json!({"aliases": []})).await.expect(202);
     assert_eq!(kit.get(&format!("{ALIASES}?conference=2")).await.expect(200)["meta"]["total_count"], 1);
     kit.call("DELETE", &format!("{ALIASES}1/"), json!({})).await.expect(204);
     kit.get(&format!("{ALIASES}1/")).await.expect(404);
