@@ -169,6 +169,10 @@ async fn value(session: &Session, field: &Value, text: String) -> Result<Value, 
     if text.is_empty() && field["nullable"] == true {
         return Ok(Value::Null);
     }
+    if field["type"] == "list" {
+        let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        return Ok(texts.collect());
+    }
     let Some(list) = field["related_schema"].as_str().and_then(|schema| schema.strip_suffix("schema/"))
     else {
         return Ok(text.into());

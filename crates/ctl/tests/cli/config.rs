@@ -16,8 +16,8 @@ fn roles() -> (&'static str, Vec<Reply>) {
     let mut permissions = field("related", json!([]), "What the accounts of the role may do.");
     permissions["related_type"] = "to_many".into();
     permissions["related_schema"] = "/api/admin/configuration/v1/permission/schema/".into();
-    let fields =
-        json!({"name": field("string", Value::Null, "The name of the role."), "permissions": permissions});
+    let fields = json!({"name": field("string", Value::Null, "The name of the role."), "permissions": permissions,
+        "places": field("list", json!([]), "Where it is.")});
     ("GET /api/admin/configuration/v1/role/schema/", ok(json!({"fields": fields})))
 }
 
@@ -39,11 +39,11 @@ fn object_is_added_with_the_objects_that_it_names() {
     script.extend(permissions());
     let server = Server::start(script);
     let home = server.home();
-    let outcome = home.run_ok(&["config", "add", "role", "name=Watcher", "permissions=view_platform,3"]);
+    let outcome =
+        home.run_ok(&["config", "add", "role", "name=Watcher", "permissions=view_platform,3", "places=a, b"]);
     assert_eq!(outcome.out, "role 4 is added.\n");
     let sent = server.received("POST").remove(0);
-    let expected =
-        json!({"name": "Watcher", "permissions": ["/api/admin/configuration/v1/permission/2/", "3"]});
+    let expected = json!({"name": "Watcher", "permissions": ["/api/admin/configuration/v1/permission/2/", "3"], "places": ["a", "b"]});
     assert_eq!(sent.json(), expected);
 }
 
