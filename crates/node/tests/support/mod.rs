@@ -72,7 +72,7 @@ pub struct FakeState {
     pub fetch_rate: Option<u64>,
     /// The revision of the node's participants that it has; none if it wants none.
     pub participants: Option<u64>,
-    /// What the node is told to do, with every answer.
+    /// The commands to the node, in every answer.
     pub commands: Vec<Command>,
     /// The public key that the token was spent on.
     pub spent_on: Option<Vec<u8>>,
