@@ -26,15 +26,38 @@ pub struct Received {
     pub sent_at: Option<u64>,
     /// Whether the stream ends (BYE).
     pub ends: bool,
+    /// How the sender receives this node's stream, if its report says so.
+    pub heard: Option<Heard>,
 }
 
-/// Reads a datagram. `None` if it is not a compound of packets that begins with a report (RFC 3550 appendix A.2).
+/// How a far end receives a stream of this node, by its report (RFC 3550 section 6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// How many packets it has not received; 0 when duplicates outweigh them.
+    pub lost: u32,
+    /// The mean deviation of the packets' spacing, in units of the clock of the stream.
+    pub jitter: u32,
+}
+
+impl Heard {
+    fn new(block: &ReportBlock<'_>) -> Self {
+        // Twenty-four bits with a sign.
+        let lost = block.cumulative_lost();
+        let lost = if lost & 0x0080_0000 == 0 { lost } else { 0 };
+        Self { lost, jitter: block.interarrival_jitter() }
+    }
+}
+
+/// Reads a datagram that came to this node, whose stream is `own`. `None` if it is not a compound of packets that begins with a report (RFC 3550 appendix A.2).
 #[must_use]
-pub fn read(datagram: &[u8]) -> Option<Received> {
+pub fn read(datagram: &[u8], own: u32) -> Option<Received> {
     let mut packets = Compound::parse(datagram).ok()?.take(MAX_PACKETS).map_while(Result::ok);
-    let (ssrc, sent_at) = match packets.next()? {
-        Packet::Sr(report) => (report.ssrc(), Some(report.ntp_timestamp())),
-        Packet::Rr(report) => (report.ssrc(), None),
+    let of_own = |block: &ReportBlock<'_>| block.ssrc() == own;
+    let (ssrc, sent_at, block) = match packets.next()? {
+        Packet::Sr(report) => {
+            (report.ssrc(), Some(report.ntp_timestamp()), report.report_blocks().find(of_own))
+        }
+        Packet::Rr(report) => (report.ssrc(), None, report.report_blocks().find(of_own)),
         Packet::App(_)
         | Packet::Bye(_)
         | Packet::Sdes(_)
@@ -54,36 +77,7 @@ pub fn read(datagram: &[u8]) -> Option<Received> {
         | Packet::Xr(_)
         | Packet::Unknown(_) => false,
     });
-    Some(Received { ssrc, sent_at, ends })
-}
-
-/// How a far end receives a stream of this node, by its report (RFC 3550 section 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// How many packets it has not received; 0 when duplicates outweigh them.
-    pub lost: u32,
-    /// The mean deviation of the packets' spacing, in units of the clock of the stream.
-    pub jitter: u32,
-}
-
-/// What the first report of a datagram says of the stream `ssrc`, if anything.
-#[must_use]
-pub fn heard(datagram: &[u8], ssrc: u32) -> Option<Heard> {
-    let block = match Compound::parse(datagram).ok()?.next()?.ok()? {
-        Packet::Sr(report) => report.report_blocks().find(|block| block.ssrc() == ssrc)?,
-        Packet::Rr(report) => report.report_blocks().find(|block| block.ssrc() == ssrc)?,
-        Packet::App(_)
-        | Packet::Bye(_)
-        | Packet::Sdes(_)
-        | Packet::TransportFeedback(_)
-        | Packet::PayloadFeedback(_)
-        | Packet::Xr(_)
-        | Packet::Unknown(_) => return None,
-    };
-    // Twenty-four bits with a sign.
-    let lost = block.cumulative_lost();
-    let lost = if lost & 0x0080_0000 == 0 { lost } else { 0 };
-    Some(Heard { lost, jitter: block.interarrival_jitter() })
+    Some(Received { ssrc, sent_at, ends, heard: block.as_ref().map(Heard::new) })
 }
 
 /// A report of this node: what it has sent, and how it has received the far end's stream.
@@ -182,6 +176,9 @@ impl Report<'_> {
 mod tests {
     use super::*;
 
+    /// The stream of this node that the block is about.
+    const OWN: u32 = 6;
+
     /// A sender report with a block, a description and a BYE of stream 1, byte by byte.
     const COMPOUND: [u8; 72] = [
         0x81, 200, 0, 12, 0, 0, 0, 1, // SR of stream 1
@@ -208,30 +205,47 @@ mod tests {
         let mut datagram = vec![1; 3];
         report.write(&mut datagram);
         assert_eq!(datagram, COMPOUND[..64]);
-        assert_eq!(read(&datagram), Some(Received { ssrc: 1, sent_at: Some(5 << 31), ends: false }));
+        assert_eq!(
+            read(&datagram, OWN),
+            Some(Received {
+                ssrc: 1,
+                sent_at: Some(5 << 31),
+                ends: false,
+                heard: Some(Heard { lost: 0, jitter: 9 })
+            })
+        );
         Report { sent: None, reception: None, ..report }.write(&mut datagram);
         assert_eq!(datagram[..8], [0x80, 201, 0, 1, 0, 0, 0, 1]);
-        assert_eq!(read(&datagram), Some(Received { ssrc: 1, sent_at: None, ends: false }));
+        assert_eq!(read(&datagram, OWN), Some(Received { ssrc: 1, sent_at: None, ends: false, heard: None }));
+    }
+
+    #[test]
+    fn block_counts_for_the_stream_that_it_is_about() {
+        let mut lossy = COMPOUND;
+        lossy[33..36].copy_from_slice(&[0, 1, 2]);
+        let heard = |own| read(&lossy, own).map(|received| received.heard);
+        assert_eq!(heard(OWN), Some(Some(Heard { lost: 258, jitter: 9 })));
+        assert_eq!(heard(OWN + 1), Some(None));
     }
 
     #[test]
     fn goodbye_counts_for_the_stream_that_it_names() {
-        assert_eq!(read(&COMPOUND).map(|received| received.ends), Some(true));
+        assert_eq!(read(&COMPOUND, OWN).map(|received| received.ends), Some(true));
         let mut other = COMPOUND;
         other[71] = 2;
-        assert_eq!(read(&other).map(|received| received.ends), Some(false));
+        assert_eq!(read(&other, OWN).map(|received| received.ends), Some(false));
     }
 
     #[test]
     fn what_does_not_begin_with_a_report_or_is_cut_off_is_not_read() {
-        assert_eq!(read(&COMPOUND[52..]), None, "a description alone");
-        assert_eq!(read(&[]), None);
+        assert_eq!(read(&COMPOUND[52..], OWN), None, "a description alone");
+        assert_eq!(read(&[], OWN), None);
         for length in (1..COMPOUND.len()).filter(|length| ![52, 64].contains(length)) {
-            assert_eq!(read(&COMPOUND[..length]), None, "{length} bytes");
+            assert_eq!(read(&COMPOUND[..length], OWN), None, "{length} bytes");
         }
         let mut version = COMPOUND;
         version[0] = 0x41;
-        assert_eq!(read(&version), None);
+        assert_eq!(read(&version, OWN), None);
     }
 
     #[test]
@@ -275,7 +289,7 @@ mod tests {
             if random(4) == 0 {
                 datagram.truncate(random(datagram.len() + 1));
             }
-            read_well += u32::from(read(&datagram).is_some());
+            read_well += u32::from(read(&datagram, OWN).is_some());
         }
         assert!(read_well > 10_000, "{read_well}");
     }

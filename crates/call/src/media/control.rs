@@ -111,6 +111,7 @@ impl Control {
     /// Takes in RTCP of the far end. `source` is where its RTCP comes from, if reports are to go there.
     pub(crate) fn receive(&mut self, now: Time, received: &Received, source: Option<SocketAddr>) {
         self.source = source.or(self.source);
+        self.heard = received.heard.or(self.heard);
         if let Some(reception) = self.reception.as_mut().filter(|reception| reception.ssrc() == received.ssrc)
         {
             if let Some(ntp) = received.sent_at {
@@ -120,11 +121,6 @@ impl Control {
                 self.reception = None;
             }
         }
-    }
-
-    /// The far end reports how it receives our stream, or nothing of it.
-    pub(crate) fn reported(&mut self, heard: Option<Heard>) {
-        self.heard = heard.or(self.heard);
     }
 
     /// What was counted of the far end's stream, whose packets have this codec.
@@ -238,7 +234,7 @@ mod tests {
                 control.count_received(Time(now), &header, Some(8000));
             }
             if let Some(ssrc) = goodbye {
-                control.receive(Time(now), &Received { ssrc, sent_at: None, ends: true }, None);
+                control.receive(Time(now), &Received { ssrc, sent_at: None, ends: true, heard: None }, None);
             }
             control.report(Time(now), 7, 0, "n").expect("due").reception.map(|block| block.ssrc)
         };

@@ -375,7 +375,7 @@ impl Leg {
 
     /// RTCP is a sign of life, and that of one who sends no sound. A BYE ends a stream, not the call.
     fn receive_control(&mut self, now: Time, channel: Channel, from: SocketAddr, datagram: &[u8]) {
-        let Some(received) = rtcp::read(datagram) else { return };
+        let Some(received) = rtcp::read(datagram, self.outgoing.ssrc) else { return };
         let is_known = self.protection.is_some() || self.plan.rtcp == Some(Rtcp::Address(from));
         if !is_known && !self.latch.accepts_control(now, from, received.ssrc) {
             return;
@@ -383,8 +383,6 @@ impl Leg {
         self.heard = now;
         let source = (channel == Channel::Control).then_some(from);
         self.control.receive(now, &received, source);
-        let heard = rtcp::heard(datagram, self.outgoing.ssrc);
-        self.control.reported(heard);
     }
 
     fn receive_media(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {

@@ -118,7 +118,7 @@ fn sound_and_reports_are_sealed_and_opened() {
     let mut report = Vec::new();
     assert!(leg.report(Time(10_000), "node", &mut report).is_some());
     assert!(receiver.open(&report, None, &mut opened));
-    assert_eq!(rtcp::read(&opened).map(|received| received.ssrc), Some(7));
+    assert_eq!(rtcp::read(&opened, 0).map(|received| received.ssrc), Some(7));
     leg.receive(Time(10_000), Channel::Control, at("192.0.2.1:5005"), &far.report());
     assert!(lives(&mut leg, 10_999));
 }

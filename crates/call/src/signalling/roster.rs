@@ -15,8 +15,8 @@ use crate::time::Time;
 use super::call::{Call, Progress, Purpose};
 use super::member::Before;
 
-/// How many participants that have left are remembered, so that whoever is behind by less is told the difference. It
-/// is twice the calls of a large node; at 100 bytes each it is less than half a megabyte.
+/// How many participants that have left are remembered, so that a reader that is behind by less receives the
+/// difference. It is twice the calls of a large node; at 100 bytes each it is less than half a megabyte.
 const REMOVALS: usize = 4096;
 
 /// What of a call is shown and may change.
