@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
+use super::local::SignerArgs;
+
 /// Commands about licences.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LicenceCommand {
@@ -26,12 +28,8 @@ pub(crate) struct SignArgs {
     /// What it says, in TOML.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) spec: PathBuf,
-    /// The publisher's secret key for licences.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) key: PathBuf,
-    /// A file whose first line is the passphrase of the key. Without it, it is asked for on the terminal.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
     /// The licence file to write. One that is there is not replaced.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,

@@ -51,18 +51,25 @@ pub(crate) struct ProtectionArgs {
     pub(crate) no_passphrase: bool,
 }
 
-/// A package to build.
+/// The key that signs a package or a licence.
 #[derive(Debug, Args)]
-pub(crate) struct BuildArgs {
-    /// What goes into it, in TOML. The paths in it are relative to its directory.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) spec: PathBuf,
+pub(crate) struct SignerArgs {
     /// The publisher's secret key.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: PathBuf,
     /// A file whose first line is the passphrase of the key. Without it, it is asked for on the terminal.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// A package to build.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// What goes into it, in TOML. The paths in it are relative to its directory.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) spec: PathBuf,
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
     /// The package file to write. One that is there is replaced.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,

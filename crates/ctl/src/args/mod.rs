@@ -19,7 +19,7 @@ pub(crate) use account::{AccountCommand, PasswordArgs};
 pub(crate) use calls::{ConferenceCommand, DialArgs, ParticipantCommand};
 pub(crate) use config::{ConfigCommand, LogArgs};
 pub(crate) use licence::{LicenceCommand, SignArgs};
-pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
+pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs, SignerArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
 pub(crate) use simulate::{Clock, DayArg, LocationArg, SimulateArgs};
 pub(crate) use upgrade::{

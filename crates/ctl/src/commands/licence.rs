@@ -40,7 +40,7 @@ pub(crate) fn run(command: &LicenceCommand, output: Output) -> Result<Exit, Fail
 
 fn sign_one(args: &SignArgs, output: Output) -> Result<Exit, Failure> {
     let terms = specified(&args.spec)?;
-    let key = passphrase::open(&args.key, args.passphrase_file.as_deref())?;
+    let key = passphrase::open(&args.signer)?;
     let text = sign(&terms, &key).map_err(refused(&args.spec))?;
     let created = File::create_new(&args.out).and_then(|mut file| file.write_all(text.as_bytes()));
     created.map_err(Failure::io(format!("write {}", args.out.display())))?;

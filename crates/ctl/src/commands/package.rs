@@ -60,7 +60,7 @@ fn keygen(out: &Path, comment: &str, protection: &ProtectionArgs, output: Output
 fn build(args: &BuildArgs, output: Output) -> Result<Exit, Failure> {
     let level = if args.quick { Level::QUICK } else { Level::RELEASE };
     let recipe = spec::read(&args.spec, level)?;
-    let key = passphrase::open(&args.key, args.passphrase_file.as_deref())?;
+    let key = passphrase::open(&args.signer)?;
     let refused = |source| Failure::Build { what: args.out.display().to_string(), source };
     let verified = ::package::build(&recipe, &key, &args.out).map_err(refused)?;
     let first = format!("{} is built, signed with key {} and verified.", args.out.display(), verified.key());

@@ -8,7 +8,7 @@ use std::path::Path;
 use ::package::limits::MAX_PASSPHRASE;
 use ::package::{Passphrase, Protection, SigningKey};
 
-use crate::args::ProtectionArgs;
+use crate::args::{ProtectionArgs, SignerArgs};
 use crate::failure::Failure;
 
 /// How a new key is protected.
@@ -34,11 +34,12 @@ pub(super) fn of_a_new_key(args: &ProtectionArgs) -> Result<Protection, Failure>
 ///
 /// # Errors
 /// The key or its passphrase is wrong or cannot be read.
-pub(in crate::commands) fn open(key: &Path, passphrase_file: Option<&Path>) -> Result<SigningKey, Failure> {
+pub(in crate::commands) fn open(signer: &SignerArgs) -> Result<SigningKey, Failure> {
+    let key = &signer.key;
     if !SigningKey::is_protected(key)? {
         return Ok(SigningKey::load(key)?);
     }
-    let passphrase = match passphrase_file {
+    let passphrase = match &signer.passphrase_file {
         Some(file) => from_file(file)?,
         None => {
             let question = format!("Passphrase of {}: ", key.display());
