@@ -17,6 +17,13 @@ const fn own(area: Area, name: &'static str) -> Resource {
     }
 }
 
+/// What an upload sends, with or without a start of the upgrade.
+pub(super) const UPLOADED: &[Field] = &[
+    Field::file("package").help("The package, as a part of a multipart form."),
+    Field::boolean("request", false).help("Whether the package follows in parts."),
+    Field::whole("total_size", 1, i64::MAX).or_null().help("How many bytes it has, if it follows in parts."),
+];
+
 /// `configuration/v1/upgrade/`: uploads.
 pub(crate) static UPGRADE: Resource = Resource {
     called: "upgrade",
@@ -24,13 +31,7 @@ pub(crate) static UPGRADE: Resource = Resource {
     help: "Uploads a package, or asks for an upload in parts.",
     list: &[Verb::Post],
     detail: &[],
-    fields: &[
-        Field::file("package").help("The package, as a part of a multipart form."),
-        Field::boolean("request", false).help("Whether the package follows in parts."),
-        Field::whole("total_size", 1, i64::MAX)
-            .or_null()
-            .help("How many bytes it has, if it follows in parts."),
-    ],
+    fields: UPLOADED,
     ..own(Area::Configuration, "upgrade")
 };
 

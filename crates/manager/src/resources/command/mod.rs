@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 
+use super::upgrade::UPLOADED;
 use super::{Area, Field, Initial, Permission, Resource, Served, Shape, Verb};
 
 const fn command(area: Area, name: &'static str) -> Resource {
@@ -23,13 +24,7 @@ const POLICY: Field =
 /// Uploads a package and starts its upgrade.
 pub(crate) static UPGRADE: Resource = Resource {
     help: "Uploads a package, checks it and starts the upgrade.",
-    fields: &[
-        Field::file("package").help("The package, as a part of a multipart form."),
-        Field::boolean("request", false).help("Whether the package follows in parts."),
-        Field::whole("total_size", 1, i64::MAX)
-            .or_null()
-            .help("How many bytes it has, if it follows in parts."),
-    ],
+    fields: UPLOADED,
     ..command(Area::CommandPlatform, "upgrade")
 };
 
