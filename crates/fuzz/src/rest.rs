@@ -259,7 +259,7 @@ async fn serve(root: &Path) -> (Committer, Router) {
         nodes,
         name: "manager".into(),
         requests_per_minute: 0,
-        token_urls: manager::oauth::Audiences::of(["manager.example"], 443),
+        token_urls: manager::auth::oauth::Audiences::of(["manager.example"], 443),
         certificate: manager::operator_certificate::OperatorCertificate::default(),
         refusals: manager::link::Refusals::default(),
     });

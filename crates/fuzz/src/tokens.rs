@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use fleet::time::Wall;
-use manager::oauth::{
+use manager::auth::oauth::{
     AccessToken, Audiences, NewClientKey, Refusal, Replays, TokenKey, TokenRequest, claimed_client, verify,
 };
 

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 
 use fleet::policy::Policy;
 use fleet::version::Release;
+use manager::auth::oauth::Audiences;
 use manager::context::Context;
 use manager::enrolment::NodeAccess;
 use manager::layout::Layout;
-use manager::oauth::Audiences;
 use manager::rest::{first_account, router};
 use manager::start::{ReleaseStatus, open_store, take_over};
 use manager::store::StoreError;

@@ -2,11 +2,11 @@
 
 use fleet::version::Release;
 
+use crate::auth::oauth::Audiences;
 use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
-use crate::oauth::Audiences;
 use crate::operator_certificate::OperatorCertificate;
 
 /// Everything that a request to the management API may need. Cheap to clone.

@@ -19,14 +19,13 @@ mod calls;
 pub mod driver;
 
 pub mod enrolment;
-pub mod first_password;
 pub mod packages;
 mod registration;
 
+pub mod auth;
 pub mod authority;
 pub mod gate;
 pub mod link;
-pub mod oauth;
 pub mod operator_certificate;
 pub mod trust;
 

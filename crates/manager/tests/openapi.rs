@@ -61,7 +61,7 @@ fn api(committer: Committer, layout: Layout) -> Router {
         nodes,
         name: "manager".into(),
         requests_per_minute: 0,
-        token_urls: manager::oauth::Audiences::of(["manager.example"], 443),
+        token_urls: manager::auth::oauth::Audiences::of(["manager.example"], 443),
         certificate: manager::operator_certificate::OperatorCertificate::default(),
         refusals,
     })

@@ -11,12 +11,12 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::auth::Credentials;
+use super::Api;
 use super::error::{FieldErrors, Kind, Refusal};
 use super::request::{AuthenticatedUser, Fields, Source};
 use super::route::both;
-use super::{Api, device, password};
-use crate::first_password;
+use crate::auth::logins::{Credentials, LoginError};
+use crate::auth::{device, first_password, password};
 use crate::store::accounts::{self, Account};
 use crate::store::{Store, StoreError};
 
@@ -71,11 +71,12 @@ async fn change(
     let stored = find(store, user.clone()).await?.map(|account| account.password);
     let token = device::token_in(&headers).map(str::to_string);
     let credentials = Credentials { user: user.clone(), password: old, token };
-    if let Err(refusal) = api.logins.check(&credentials, stored.clone(), source).await {
-        if refusal.kind == Kind::Unauthenticated {
+    match api.logins.check(&credentials, stored.clone(), source).await {
+        Ok(_) => (),
+        Err(LoginError::Wrong) => {
             return Err(wrong("old_password", "This is not the password of the account."));
         }
-        return Err(refusal);
+        Err(busy @ LoginError::Busy { .. }) => return Err(busy.into()),
     }
     let hashed = tokio::task::spawn_blocking(move || password::hash(&new)).await;
     let hash = hashed.map_err(|cause| Refusal::internal(&cause))?;

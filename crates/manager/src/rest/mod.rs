@@ -9,17 +9,11 @@ mod list;
 mod oauth;
 mod request;
 
-mod auth;
-mod device;
-mod password;
-mod throttle;
-
 mod refusals;
 mod request_limit;
 
 mod engine;
 
-mod policy;
 mod reasons;
 mod tokens;
 mod views;
@@ -30,11 +24,7 @@ mod calls;
 mod certificates_import;
 
 mod history;
-mod package_upload;
-mod upgrade_package;
-mod upgrade_start;
-mod upload_admission;
-mod upload_store;
+mod upgrade;
 
 mod access;
 mod accounts;
@@ -53,6 +43,7 @@ use tokio::sync::Mutex;
 pub use accounts::first_account;
 pub use router::router;
 
+use crate::auth::logins::Logins;
 use crate::context::Context;
 use crate::layout::Layout;
 
@@ -62,11 +53,11 @@ struct Api(Arc<Inner>);
 
 struct Inner {
     context: Context,
-    logins: auth::Logins,
+    logins: Logins,
     request_limit: request_limit::RequestLimit,
     /// The assertions of OAuth2 clients that were used.
-    replays: parking_lot::Mutex<crate::oauth::Replays>,
-    upload_locks: upload_store::UploadLocks,
+    replays: parking_lot::Mutex<crate::auth::oauth::Replays>,
+    upload_locks: upgrade::UploadLocks,
     /// Held while the password of an account is hashed for an administrator.
     hashing: Mutex<()>,
     /// Held while a list is filtered by the store: two at a time, so that there are readers left for logins and nodes.
@@ -90,7 +81,7 @@ impl Deref for Api {
 
 impl Api {
     fn new(context: Context) -> Self {
-        let (logins, upload_locks) = (auth::Logins::new(), upload_store::UploadLocks::default());
+        let (logins, upload_locks) = (Logins::new(), upgrade::UploadLocks::default());
         let (creating, packages) = (Mutex::default(), Mutex::default());
         let request_limit = request_limit::RequestLimit::new(context.requests_per_minute);
         Self(Arc::new(Inner {

@@ -13,7 +13,7 @@ use super::Api;
 use super::error::{Kind, Refusal};
 use super::request::{Source, read_form};
 use super::route::both;
-use crate::oauth::{self, AccessToken, NotAToken, TokenRequest, Why, claimed_client, verify};
+use crate::auth::oauth::{self, AccessToken, NotAToken, TokenRequest, Why, claimed_client, verify};
 use crate::store::accounts::Account;
 use crate::store::oauth::{Client, find};
 

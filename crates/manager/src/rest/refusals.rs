@@ -1,8 +1,30 @@
 //! Errors of the parts below as refusals.
 
 use super::error::{Kind, Refusal};
+use crate::auth::logins::LoginError;
 use crate::packages::PackageError;
 use crate::store::StoreError;
+
+impl From<LoginError> for Refusal {
+    fn from(cause: LoginError) -> Self {
+        match cause {
+            LoginError::Wrong => Self::new(
+                Kind::Unauthenticated,
+                "user name or password is missing or wrong",
+                "send the user name and password of an account of the Management Node (HTTP Basic)",
+            ),
+            LoginError::Busy { seconds } => Self::new(
+                Kind::TooManyAttempts,
+                "too many logins failed, or too many are being checked",
+                format!(
+                    "try again in {seconds} s; where pitlane login has succeeded once, wrong passwords of others do \
+                     not slow you down"
+                ),
+            )
+            .retry_after(seconds),
+        }
+    }
+}
 
 impl From<StoreError> for Refusal {
     fn from(cause: StoreError) -> Self {

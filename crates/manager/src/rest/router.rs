@@ -9,13 +9,15 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tower_http::csrf::CsrfLayer;
 
-use super::auth::Credentials;
 use super::engine::Requester;
 use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
-use super::{Api, access, accounts, acts, calls, certificates_import, device, oauth};
-use super::{engine, history, package_upload, status, upgrade_package, upgrade_start};
+use super::{
+    Api, access, accounts, acts, calls, certificates_import, engine, history, oauth, status, upgrade,
+};
+use crate::auth::device;
+use crate::auth::logins::{Credentials, LoginError};
 use crate::context::Context;
 use crate::link::ConnectionHandle;
 use crate::resources::{ALL, Served};
@@ -30,9 +32,7 @@ pub fn router(context: Context) -> Router {
         .merge(calls::routes())
         .merge(certificates_import::routes())
         .merge(history::routes())
-        .merge(upgrade_start::routes())
-        .merge(upgrade_package::routes())
-        .merge(package_upload::routes())
+        .merge(upgrade::routes())
         .merge(accounts::routes())
         .merge(schemas())
         .route("/api/admin/openapi.json", get(engine::openapi))
@@ -86,7 +86,7 @@ async fn authenticated(State(api): State<Api>, request: Request, next: Next) -> 
     let hash = account.as_ref().map(|account| account.password.clone());
     let logged_in = api.logins.check(&credentials, hash, source).await?;
     // Without an account no password is right.
-    let account = account.ok_or_else(super::auth::unauthenticated)?;
+    let account = account.ok_or(LoginError::Wrong)?;
     let mut response = admitted(&api, request, next, credentials.user, &account).await?;
     if let Some(cookie) = logged_in.token.and_then(|token| device::cookie(&token)) {
         response.headers_mut().entry(header::SET_COOKIE).or_insert(cookie);

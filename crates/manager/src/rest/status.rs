@@ -14,8 +14,8 @@ use super::Api;
 use super::error::Refusal;
 use super::route::both;
 use super::views::ViewContext;
+use crate::auth::first_password;
 use crate::driver::NodeRuntime;
-use crate::first_password;
 use crate::store::{Connection, StoreError, locations, node_boot};
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";

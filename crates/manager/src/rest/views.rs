@@ -13,8 +13,9 @@ use fleet::time::{Offset, Time, Wall};
 use fleet::wall::WallMap;
 use serde_json::{Value, json};
 
+use super::reasons;
 use super::tokens::{contact, lock, manager_step, outcome, owner_names};
-use super::{policy, reasons};
+use super::upgrade::policy_shown;
 use crate::driver::NodeRuntime;
 use crate::link::{Refusals, Refused};
 use crate::resources::time;
@@ -190,7 +191,7 @@ pub(crate) fn stored_run(run: &Run, wall: &WallMap) -> Value {
         "outcome": null,
         "outcome_text": null,
         "limit": time::text(wall.shown(run.limit())),
-        "policy": policy::shown(&run.policy),
+        "policy": policy_shown(&run.policy),
         "manager_step": manager_step(run.manager),
         "lock": lock(run.lock),
     })

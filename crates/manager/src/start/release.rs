@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Listeners, ReleaseStatus, StartError, open_store, release_status, self_check, take_over};
+use crate::auth::first_password;
+use crate::auth::oauth::Audiences;
 use crate::authority::{Authority, write_private};
 use crate::context::Context;
 use crate::driver::{Committer, Driver, Ended};
 use crate::enrolment::NodeAccess;
-use crate::first_password;
 use crate::gate::{Gate, GateState};
 use crate::link::{self, Link, Slowdown, Timing};
-use crate::oauth::Audiences;
 use crate::own_machine::OwnMachine;
 use crate::presence::Presence;
 use crate::settings::Settings;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::{StoreError, accounts};
-use crate::oauth::{ClientKey, TokenKey};
+use crate::auth::oauth::{ClientKey, TokenKey};
 use crate::resources::Permission;
 
 /// A client.

@@ -4,13 +4,13 @@
 use serde_json::{Map, Value};
 
 use super::write::Change;
+use crate::auth::password;
 use crate::resources::configuration::account::{NAME, PASSWORD};
 use crate::resources::draft::{HIDDEN, id_of};
 use crate::resources::{CoreFacts, FieldErrors, Kind, Resource};
 use crate::rest::Api;
 use crate::rest::accounts::FIRST;
 use crate::rest::error::{Kind as RefusalKind, Refusal};
-use crate::rest::password;
 use crate::store::{Transaction, accounts, objects};
 
 /// Replaces the password in a request by its hash. Hashing takes tens of milliseconds, so it is done before the

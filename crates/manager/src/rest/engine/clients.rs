@@ -10,7 +10,7 @@ use super::audit::Requester;
 use super::perform::perform;
 use super::read;
 use super::write::Writing;
-use crate::oauth::{NewClientKey, TokenKey};
+use crate::auth::oauth::{NewClientKey, TokenKey};
 use crate::resources::Resource;
 use crate::rest::Api;
 use crate::rest::error::Refusal;

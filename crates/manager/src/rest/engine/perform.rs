@@ -6,7 +6,7 @@ use fleet::time::Time;
 use super::audit::{self, Requester};
 use super::write::{Change, Writing};
 use super::{accounts, certificates, nodes, rooms};
-use crate::first_password;
+use crate::auth::first_password;
 use crate::resources::{Affects, CoreFacts, Resource};
 use crate::rest::Api;
 use crate::rest::error::Refusal;

@@ -294,7 +294,7 @@ fn router(
         nodes,
         name: "manager".into(),
         requests_per_minute: 0,
-        token_urls: crate::oauth::Audiences::of(["manager.example"], 443),
+        token_urls: crate::auth::oauth::Audiences::of(["manager.example"], 443),
         certificate: certificate.clone(),
         refusals,
     })

@@ -19,17 +19,18 @@ use fleet::version::Sha256;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::error::{FieldErrors, Kind, Refusal};
-use super::list::page;
-use super::request::{AuthenticatedUser, Fields, PathId, QueryPairs, has_type, malformed};
-use super::route::{both, location};
-use super::upload_admission::{Admission, UploadRequest};
+use super::admission::{Admission, UploadRequest};
 use super::upload_store::{PACKAGE_BYTES, Received, Stage, Upload};
-use super::{Api, upgrade_package, upgrade_start, upload_admission, upload_store};
+use super::{admission, held_packages, start, upload_store};
 use crate::packages::{self, HeldPackage, PackageError};
 use crate::resources::draft::flag;
 use crate::resources::time;
 use crate::resources::upgrade::UPGRADE_REQUEST;
+use crate::rest::Api;
+use crate::rest::error::{FieldErrors, Kind, Refusal};
+use crate::rest::list::page;
+use crate::rest::request::{AuthenticatedUser, Fields, PathId, QueryPairs, has_type, malformed};
+use crate::rest::route::{both, location};
 
 const CONFIGURATION: &str = "/api/admin/configuration/v1/upgrade/";
 const COMMAND: &str = "/api/admin/command/v1/platform/upgrade/";
@@ -104,7 +105,7 @@ async fn upgrade(
     }
     let head = head_of(&body)?;
     let announced = UploadRequest { owner, total_size: total_size(&body), head };
-    let (status, upload) = match upload_admission::admit(&api, announced).await? {
+    let (status, upload) = match admission::admit(&api, announced).await? {
         Admission::Created(upload) => (StatusCode::CREATED, upload),
         Admission::Resumed(upload) => (StatusCode::OK, upload),
     };
@@ -144,12 +145,11 @@ async fn upload_form(api: Api, owner: String, request: Request) -> Result<Respon
     let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
     let announced = UploadRequest { owner, total_size: announced.clamp(1, PACKAGE_BYTES), head: None };
     // A form has no hash, so it never resumes an upload.
-    let (Admission::Created(upload) | Admission::Resumed(upload)) =
-        upload_admission::admit(&api, announced).await?;
+    let (Admission::Created(upload) | Admission::Resumed(upload)) = admission::admit(&api, announced).await?;
     let _lock = api.upload_locks.acquire(upload.uuid).await?;
     let mut upload = receive_form(&api, upload, form).await?;
     let (held, _removed) = admit_package(&api, &mut upload).await?;
-    let policy = upgrade_start::policy_of(&api, &Map::new(), "upgrade")?;
+    let policy = start::policy_of(&api, &Map::new(), "upgrade")?;
     let data = start(&api, &mut upload, &held, policy).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
 }
@@ -215,7 +215,7 @@ async fn finish(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Res
     let uuid: Uuid = id.id(RESOURCE)?;
     let validate_only = flag(&body, "validate_only")
         .map_err(|message| FieldErrors::one("validate_only", message).refusal(RESOURCE, Kind::Invalid))?;
-    let policy = upgrade_start::policy_of(&api, &body, RESOURCE)?;
+    let policy = start::policy_of(&api, &body, RESOURCE)?;
     let _lock = api.upload_locks.acquire(uuid).await?;
     let mut upload = upload_store::find(&api, uuid).await?;
     let mut removed = json!([]);
@@ -226,13 +226,13 @@ async fn finish(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Res
             removed = gone;
             held
         }
-        (Stage::Ready, Some(manifest)) => upgrade_package::find(&api, manifest).await?,
+        (Stage::Ready, Some(manifest)) => held_packages::find(&api, manifest).await?,
         (Stage::Ready, None) | (Stage::Failed | Stage::Done, _) => return Err(ended(&upload)),
     };
     if validate_only {
         let mut answer = receipt(&api, &upload).await?;
         answer["removed_packages"] = removed;
-        answer["check"] = upgrade_start::checked(&api, &held).await?;
+        answer["check"] = start::checked(&api, &held).await?;
         answer["next_url"] = CONFIRM.into();
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
@@ -260,7 +260,7 @@ async fn admit_package(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, V
                 crate::store::packages::mark_uploaded(tx, manifest, now)
             };
             api.committer().store().write(write).await?;
-            let removed = upgrade_package::prune(api, manifest).await?;
+            let removed = held_packages::prune(api, manifest).await?;
             Ok((held, removed))
         }
         // The disk failed and not the package: the request to finish can be repeated.
@@ -290,7 +290,7 @@ fn refused(reason: String) -> Refusal {
 async fn start(api: &Api, upload: &mut Upload, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
     let data = {
         let _not_removed_meanwhile = api.packages.lock().await;
-        upgrade_start::begin(api, held, policy).await?
+        start::begin(api, held, policy).await?
     };
     upload.stage = Stage::Done;
     upload_store::write(api, upload.clone()).await?;
@@ -350,9 +350,9 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let mut brought = Value::Null;
     // The package may have been removed in the meantime.
     if let Some(manifest) = manifest
-        && let Ok(held) = upgrade_package::find(api, *manifest).await
+        && let Ok(held) = held_packages::find(api, *manifest).await
     {
-        brought = upgrade_package::object(api, &held).await?;
+        brought = held_packages::object(api, &held).await?;
     }
     let (current, created, active) = api.committer().read(|fleet, _: Time| {
         let shown = |at: Time| time::text(fleet.shown(at));
@@ -365,10 +365,10 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
         "total_size": total_size,
         "created_at": created,
         "last_activity": active,
-        "idle": upload_admission::is_idle(api, upload),
+        "idle": admission::is_idle(api, upload),
         "owner": owner,
         "head_sha256": head,
-        "current": upgrade_start::release(current),
+        "current": start::release(current),
         "upgrade": brought,
         "error": error,
         "resource_uri": format!("{LIST}{uuid}/"),

@@ -3,8 +3,8 @@
 use fleet::policy::Policy;
 use serde_json::{Map, Value, json};
 
-use super::error::FieldErrors;
 use crate::policy::{NUMBERS, named_after};
+use crate::rest::error::FieldErrors;
 
 /// Reads the overrides of a start request.
 ///

@@ -13,14 +13,14 @@ use fleet::time::Wall;
 use fleet::version::Sha256;
 use serde_json::{Value, json};
 
-use super::Api;
-use super::error::{Kind, Refusal};
-use super::list::page;
-use super::request::{PathId, QueryPairs};
-use super::route::both;
 use crate::packages::{self, Held, HeldPackage, Needs};
 use crate::resources::time;
 use crate::resources::upgrade::UPGRADE_PACKAGE;
+use crate::rest::Api;
+use crate::rest::error::{Kind, Refusal};
+use crate::rest::list::page;
+use crate::rest::request::{PathId, QueryPairs};
+use crate::rest::route::both;
 use crate::store::packages as stored;
 
 const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";

@@ -13,12 +13,13 @@ use fleet::policy::Policy;
 use package::NotAdmitted;
 use serde_json::{Map, Value, json};
 
-use super::error::{FieldErrors, Kind, Refusal};
-use super::request::Fields;
-use super::route::both;
-use super::{Api, policy, reasons, upgrade_package};
+use super::{held_packages, policy};
 use crate::driver::Started;
 use crate::packages::{self, HeldPackage};
+use crate::rest::error::{FieldErrors, Kind, Refusal};
+use crate::rest::request::Fields;
+use crate::rest::route::both;
+use crate::rest::{Api, reasons};
 
 const CHECK: &str = "/api/admin/command/v1/platform/upgrade_check/";
 const START: &str = "/api/admin/command/v1/platform/upgrade_start/";
@@ -64,7 +65,7 @@ pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refu
     let StartCheck { blockers, warnings } = check;
     let expired = expired(api, held).map(|why| expired_blocker(&why));
     Ok(json!({
-        "package": upgrade_package::object(api, held).await?,
+        "package": held_packages::object(api, held).await?,
         "current": release(current),
         "blockers": blockers.iter().map(blocker).chain(expired).collect::<Vec<_>>(),
         "warnings": warnings.iter().map(warning).collect::<Vec<_>>(),
@@ -146,11 +147,11 @@ async fn package_of(
     resource: &'static str,
 ) -> Result<HeldPackage, Refusal> {
     let manifest = match body.get("package") {
-        None | Some(Value::Null) => upgrade_package::newest(api).await?,
+        None | Some(Value::Null) => held_packages::newest(api).await?,
         Some(given) => given.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
             let message = "Enter the manifest of an upgrade package: 64 hexadecimal digits.";
             FieldErrors::one("package", message).refusal(resource, Kind::Invalid)
         })?,
     };
-    upgrade_package::find(api, manifest).await
+    held_packages::find(api, manifest).await
 }

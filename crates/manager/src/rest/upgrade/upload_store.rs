@@ -18,9 +18,9 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::Api;
-use super::error::{Kind, Refusal};
 use crate::layout::Layout;
+use crate::rest::Api;
+use crate::rest::error::{Kind, Refusal};
 use crate::store::uploads;
 pub(crate) use crate::store::uploads::{Stage, Upload, put};
 

@@ -11,10 +11,11 @@ use fleet::version::Sha256;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::error::{FieldErrors, Kind, Refusal};
 use super::upload_store::{PACKAGE_BYTES, Stage, Upload};
-use super::{Api, upgrade_package, upload_store};
+use super::{held_packages, upload_store};
 use crate::layout::Layout;
+use crate::rest::Api;
+use crate::rest::error::{FieldErrors, Kind, Refusal};
 
 /// How many uploads may be in progress: two operators, and one interrupted attempt of each.
 const OPEN_UPLOADS: usize = 4;
@@ -130,7 +131,7 @@ async fn same_file(api: &Api, owner: &str, size: u64, head: Sha256) -> Result<Op
     for upload in same.into_iter().rev() {
         match (upload.stage, upload.manifest) {
             (Stage::Uploading, _) => return Ok(Some(upload)),
-            (Stage::Ready, Some(manifest)) if upgrade_package::find(api, manifest).await.is_ok() => {
+            (Stage::Ready, Some(manifest)) if held_packages::find(api, manifest).await.is_ok() => {
                 return Ok(Some(upload));
             }
             (Stage::Ready | Stage::Failed | Stage::Done, _) => {}

@@ -1,5 +1,5 @@
-//! Authentication of the API: HTTP Basic (RFC 7617). Every failure gets the same answer and takes the same
-//! work, and `throttle` limits guesses.
+//! Logins with HTTP Basic (RFC 7617). Every failure gets the same answer and takes the same work, and `throttle`
+//! limits guesses.
 //!
 //! Hashing is the cost of a login. There is one queue for each degree of trust, so that unknown clients who
 //! flood theirs, from however many addresses, keep nobody waiting in the others.
@@ -16,7 +16,6 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::device;
-use super::error::{Kind, Refusal};
 use super::password::{self, Checked, Presented};
 use super::throttle::{ClientTrust, Throttle};
 use crate::per_source_limit::PerSourceLimit;
@@ -53,6 +52,21 @@ impl HashQueue {
         }
     }
 }
+
+/// Why a login is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoginError {
+    /// Wrong credentials, or none.
+    Wrong,
+    /// Too many logins have failed, or too many are being checked.
+    Busy {
+        /// After how many seconds another attempt makes sense.
+        seconds: u64,
+    },
+}
+
+/// A queue is full.
+const BUSY: LoginError = LoginError::Busy { seconds: 1 };
 
 /// Checks credentials, and remembers the results.
 pub(crate) struct Logins {
@@ -100,7 +114,7 @@ impl Logins {
         credentials: &Credentials,
         account: Option<String>,
         source: IpAddr,
-    ) -> Result<LoggedIn, Refusal> {
+    ) -> Result<LoggedIn, LoginError> {
         let Credentials { user, password, token } = credentials;
         let known = account.is_some();
         let hash = account.unwrap_or_else(|| self.nobody.clone());
@@ -109,7 +123,7 @@ impl Logins {
         let logged_in = || LoggedIn { token: device.is_none().then(|| device::issue(user, &hash)) };
         // A repeated wrong password reveals nothing, so it takes no token.
         if self.checked.lock().is_wrong(presented, (self.now)()) {
-            return Err(unauthenticated());
+            return Err(LoginError::Wrong);
         }
         let trust = self.throttle.lock().trust(user, source, device, (self.now)());
         // Before the remembered results: they, too, reveal whether a guess was right.
@@ -125,20 +139,20 @@ impl Logins {
         self.throttle.lock().failed(trust, user, source, (self.now)());
         self.checked.lock().note_wrong(presented, (self.now)());
         tracing::warn!(user = user.chars().take(40).collect::<String>(), %source, "a login failed");
-        Err(unauthenticated())
+        Err(LoginError::Wrong)
     }
 
     /// Waits in the queue, and hashes.
-    async fn matches(&self, trust: ClientTrust, presented: Presented<'_>) -> Result<bool, Refusal> {
+    async fn matches(&self, trust: ClientTrust, presented: Presented<'_>) -> Result<bool, LoginError> {
         let Presented { user, password, source, hash } = presented;
         let queue = match trust {
             ClientTrust::Device(_) => &self.devices,
             ClientTrust::Familiar => &self.familiar,
             ClientTrust::Unknown => &self.unknown,
         };
-        let permit = queue.per_source.take(source).ok_or_else(|| busy(1))?;
-        let waiting = queue.waiting.clone().try_acquire_owned().map_err(|_| busy(1))?;
-        let hashing = queue.hashing.clone().acquire_owned().await.map_err(|_| busy(1))?;
+        let permit = queue.per_source.take(source).ok_or(BUSY)?;
+        let waiting = queue.waiting.clone().try_acquire_owned().map_err(|_| BUSY)?;
+        let hashing = queue.hashing.clone().acquire_owned().await.map_err(|_| BUSY)?;
         drop((permit, waiting));
         // Other guesses may have failed while this one waited.
         self.undelayed(trust, user, source)?;
@@ -150,9 +164,9 @@ impl Logins {
         Ok(matched.await.unwrap_or(false))
     }
 
-    fn undelayed(&self, trust: ClientTrust, user: &str, source: IpAddr) -> Result<(), Refusal> {
+    fn undelayed(&self, trust: ClientTrust, user: &str, source: IpAddr) -> Result<(), LoginError> {
         match self.throttle.lock().delay(trust, user, source, (self.now)()) {
-            Some(delay) => Err(busy(delay.0.div_ceil(1_000))),
+            Some(delay) => Err(LoginError::Busy { seconds: delay.0.div_ceil(1_000).max(1) }),
             None => Ok(()),
         }
     }
@@ -179,10 +193,10 @@ impl Credentials {
     /// Reads them from the headers of a request.
     ///
     /// # Errors
-    /// The same refusal as for wrong credentials.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+    /// The same as for wrong credentials.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, LoginError> {
         let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (user, password) = text.and_then(parse).ok_or_else(unauthenticated)?;
+        let (user, password) = text.and_then(parse).ok_or(LoginError::Wrong)?;
         Ok(Self { user, password, token: device::token_in(headers).map(str::to_string) })
     }
 }
@@ -199,28 +213,6 @@ fn parse(header: &str) -> Option<(String, String)> {
     let text = String::from_utf8(decoded).ok()?;
     let (user, password) = text.split_once(':')?;
     Some((user.into(), password.into()))
-}
-
-/// Wrong credentials, or none.
-pub(crate) fn unauthenticated() -> Refusal {
-    Refusal::new(
-        Kind::Unauthenticated,
-        "user name or password is missing or wrong",
-        "send the user name and password of an account of the Management Node (HTTP Basic)",
-    )
-}
-
-fn busy(seconds: u64) -> Refusal {
-    let seconds = seconds.max(1);
-    Refusal::new(
-        Kind::TooManyAttempts,
-        "too many logins failed, or too many are being checked",
-        format!(
-            "try again in {seconds} s; where pitlane login has succeeded once, wrong passwords of others do not \
-             slow you down"
-        ),
-    )
-    .retry_after(seconds)
 }
 
 #[cfg(test)]
@@ -248,10 +240,20 @@ mod tests {
             Self { logins: Logins::with_clock(|| Time(0)), hash: password::hash("right") }
         }
 
-        async fn login(&self, password: &str, token: Option<&str>, source: IpAddr) -> Result<LoggedIn, Kind> {
+        async fn login(
+            &self,
+            password: &str,
+            token: Option<&str>,
+            source: IpAddr,
+        ) -> Result<LoggedIn, LoginError> {
             let login = credentials("admin", password, token);
-            let login = self.logins.check(&login, Some(self.hash.clone()), source).await;
-            login.map_err(|refusal| refusal.kind)
+            self.logins.check(&login, Some(self.hash.clone()), source).await
+        }
+
+        /// Even the right password has to wait now.
+        async fn is_delayed(&self, token: Option<&str>) {
+            let refused = self.login("right", token, HERE).await;
+            assert!(matches!(refused, Err(LoginError::Busy { .. })), "{refused:?}: the guess would succeed");
         }
 
         /// Waits until only `left` entries are free in the queue of unknown clients.
@@ -270,10 +272,10 @@ mod tests {
             for guess in 0..100 {
                 let refused =
                     self.login(&format!("guess {guess} {token:?}"), token, source).await.unwrap_err();
-                if refused == Kind::TooManyAttempts {
+                if matches!(refused, LoginError::Busy { .. }) {
                     return guess;
                 }
-                assert_eq!(refused, Kind::Unauthenticated);
+                assert_eq!(refused, LoginError::Wrong);
             }
             panic!("nobody slows the guesses down")
         }
@@ -296,15 +298,11 @@ mod tests {
     async fn guesses_are_slowed_down_and_so_is_a_right_one_among_them() {
         let fixture = Fixture::new();
         assert_eq!(fixture.guess(None, HERE).await, 10);
-        assert_eq!(
-            fixture.login("right", None, HERE).await,
-            Err(Kind::TooManyAttempts),
-            "the guess would succeed"
-        );
+        fixture.is_delayed(None).await;
         fixture.login("right", None, ELSEWHERE).await.unwrap();
         let nobody =
             fixture.logins.check(&credentials("nobody", "right", None), None, ELSEWHERE).await.unwrap_err();
-        assert_eq!(nobody.kind, Kind::Unauthenticated);
+        assert_eq!(nobody, LoginError::Wrong);
     }
 
     #[tokio::test]
@@ -312,7 +310,7 @@ mod tests {
         let fixture = Fixture::new();
         fixture.login("right", None, HERE).await.unwrap();
         fixture.guess(None, HERE).await;
-        assert_eq!(fixture.login("right", None, HERE).await, Err(Kind::TooManyAttempts));
+        fixture.is_delayed(None).await;
     }
 
     #[tokio::test]
@@ -323,14 +321,14 @@ mod tests {
         assert_eq!(fixture.login("right", Some(&token), HERE).await, Ok(LoggedIn { token: None }));
         // A token does not help to guess: after ten more guesses it is ignored.
         assert_eq!(fixture.guess(Some(&token), HERE).await, 10);
-        assert_eq!(fixture.login("right", Some(&token), HERE).await, Err(Kind::TooManyAttempts));
+        fixture.is_delayed(Some(&token)).await;
     }
 
     #[tokio::test]
     async fn tool_with_an_old_password_delays_nobody() {
         let fixture = Fixture::new();
         for _ in 0..100 {
-            assert_eq!(fixture.login("old", None, HERE).await, Err(Kind::Unauthenticated));
+            assert_eq!(fixture.login("old", None, HERE).await, Err(LoginError::Wrong));
         }
         fixture.login("right", None, HERE).await.unwrap();
     }
@@ -340,7 +338,7 @@ mod tests {
         let mut fixture = Fixture::new();
         let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
         fixture.hash = password::hash("new");
-        assert_eq!(fixture.login("right", Some(&token), HERE).await, Err(Kind::Unauthenticated));
+        assert_eq!(fixture.login("right", Some(&token), HERE).await, Err(LoginError::Wrong));
         let again = fixture.login("new", Some(&token), HERE).await.unwrap();
         assert!(again.token.is_some(), "the old token is still good");
     }
@@ -401,7 +399,7 @@ mod tests {
         operator.await.unwrap().unwrap();
         let mut checked = 0;
         for other in rotating {
-            checked += usize::from(other.await.unwrap().unwrap_err().kind == Kind::Unauthenticated);
+            checked += usize::from(other.await.unwrap().unwrap_err() == LoginError::Wrong);
         }
         assert_eq!(checked, WAITING_OF_ADDRESS);
     }

@@ -1,0 +1,19 @@
+//! What the API has for upgrades alone: packages with their upload, and the start of a run.
+
+mod admission;
+mod held_packages;
+mod policy;
+mod start;
+mod upload;
+mod upload_store;
+
+use axum::Router;
+
+use super::Api;
+
+pub(super) use policy::shown as policy_shown;
+pub(super) use upload_store::UploadLocks;
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new().merge(start::routes()).merge(held_packages::routes()).merge(upload::routes())
+}
