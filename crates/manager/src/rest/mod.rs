@@ -55,8 +55,6 @@ struct Inner {
     context: Context,
     logins: Logins,
     request_limit: request_limit::RequestLimit,
-    /// The assertions of OAuth2 clients that were used.
-    replays: parking_lot::Mutex<crate::auth::oauth::Replays>,
     upload_locks: upgrade::UploadLocks,
     /// Held while the password of an account is hashed for an administrator.
     hashing: Mutex<()>,
@@ -88,7 +86,6 @@ impl Api {
             context,
             logins,
             request_limit,
-            replays: parking_lot::Mutex::default(),
             hashing: Mutex::default(),
             lists: tokio::sync::Semaphore::new(LISTS_AT_ONCE),
             upload_locks,

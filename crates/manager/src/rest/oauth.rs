@@ -15,6 +15,7 @@ use super::request::{Source, read_form};
 use super::route::both;
 use crate::auth::oauth::{self, AccessToken, NotAToken, TokenRequest, Why, claimed_client, verify};
 use crate::store::accounts::Account;
+use crate::store::assertions::admit;
 use crate::store::oauth::{Client, find};
 
 /// How long an access token is valid.
@@ -70,7 +71,7 @@ async fn give(api: &Api, request: Request) -> Result<(AccessToken, Vec<&'static 
     let client = client(api, id).await?.ok_or_else(unknown)?;
     let now = api.committer().wall();
     let verified = verify(&assertion, &named, &client.key, &api.context.token_urls, now)?;
-    api.replays.lock().admit(&verified, now)?;
+    api.committer().store().write(move |tx| admit(tx, &verified, now)).await.map_err(Refusal::from)??;
     tracing::info!(client = client.name, "an access token was given");
     let expires = Wall(now.0.saturating_add(LIFE.0));
     Ok((AccessToken::issue(id, client.role, &client.token_key, expires), scopes))

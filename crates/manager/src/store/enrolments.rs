@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 use wire::RegistrationId;
 
-use super::{StoreError, registrations};
+use super::{StoreError, registrations, signed};
 use crate::enrolment::random;
 
 /// How long a token is valid: a machine may be deployed on Friday and started on Monday.
@@ -28,7 +28,7 @@ const TOKEN_BYTES: usize = 32;
 pub(crate) fn issue(tx: &Transaction<'_>, node: NodeId, now: Time) -> Result<String, StoreError> {
     let token = URL_SAFE_NO_PAD.encode(random::<TOKEN_BYTES>());
     let registration = RegistrationId(u128::from_be_bytes(random()));
-    let expires_at = i64::try_from((now + TOKEN_LIFE).0).unwrap_or(i64::MAX);
+    let expires_at = signed((now + TOKEN_LIFE).0);
     tx.execute(
         "INSERT OR REPLACE INTO enrolment (node_id, token_sha256, expires_at, registration)
          VALUES (?1, ?2, ?3, ?4)",
@@ -53,7 +53,7 @@ pub(crate) fn forget(tx: &Transaction<'_>, node: NodeId) -> Result<(), StoreErro
 pub(crate) fn owner(connection: &Connection, token: &str, now: Time) -> Result<Option<NodeId>, StoreError> {
     let sql = "SELECT node_id FROM enrolment WHERE token_sha256 = ?1 AND expires_at > ?2";
     let mut statement = connection.prepare_cached(sql)?;
-    let now = i64::try_from(now.0).unwrap_or(i64::MAX);
+    let now = signed(now.0);
     let owner = statement.query_row(params![hash(token.as_bytes()), now], |row| row.get(0)).optional()?;
     Ok(owner.map(NodeId))
 }
@@ -66,7 +66,7 @@ pub(crate) fn spend(
     public_key: &[u8],
     now: Time,
 ) -> Result<Option<(NodeId, RegistrationId)>, StoreError> {
-    let now = i64::try_from(now.0).unwrap_or(i64::MAX);
+    let now = signed(now.0);
     let key = hash(public_key);
     let node = tx
         .query_row(

@@ -13,8 +13,8 @@ use fleet::time::Time;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tracing::info;
 
-use super::StoreError;
 use super::entry::{Entry, Recorded};
+use super::{StoreError, signed};
 
 /// How many runs keep their steps: one a month for eight years, one a day for a quarter of a year.
 pub const RUNS_WITH_STEPS: i64 = 100;
@@ -151,7 +151,7 @@ pub(super) fn append(
     let Some(kind) = kind_of(recorded) else { return Ok(()) };
     let body = serde_json::to_string(recorded)?;
     // Times are far below the largest number that the database holds.
-    let at = i64::try_from(now.0).unwrap_or(i64::MAX);
+    let at = signed(now.0);
     tx.prepare_cached("INSERT INTO journal (at, run, kind, body) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![at, run.map(|run| run.0), kind.token(), body])?;
     if tx.last_insert_rowid() % CUT_EVERY == 0 {
@@ -249,7 +249,7 @@ fn remove_steps(tx: &Transaction<'_>, run: i64, most: i64) -> Result<i64, StoreE
             "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE run = ?1 ORDER BY seq LIMIT ?2)",
         )?
         .execute(params![run, most])?;
-    let gone = i64::try_from(gone).unwrap_or(i64::MAX);
+    let gone = signed(gone);
     tx.prepare_cached("UPDATE run SET evicted = evicted + ?2 WHERE id = ?1")?.execute(params![run, gone])?;
     info!(run, entries = gone, "the oldest entries of the history were removed to make room");
     Ok(steps)

@@ -4,6 +4,7 @@
 //! commit. Writes that wait at the same time share one commit. The store does not decide what is written.
 
 pub(crate) mod accounts;
+pub(crate) mod assertions;
 pub(crate) mod audit;
 pub(crate) mod certificates;
 pub(crate) mod enrolments;
@@ -136,4 +137,9 @@ impl Store {
         self.writer.send(job).await?;
         answered.await.unwrap_or_else(|_| Err(StoreError::NotCommitted.into()))
     }
+}
+
+/// A number as `SQLite` has them: too large a one as the largest.
+fn signed(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }

@@ -6,7 +6,7 @@ use fleet::node::NodeId;
 use fleet::time::Wall;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, signed};
 
 /// Stores when a node's release started, unless that is stored already.
 pub(crate) async fn remember(store: &Store, node: NodeId, started_at: u64) -> Result<(), StoreError> {
@@ -14,7 +14,7 @@ pub(crate) async fn remember(store: &Store, node: NodeId, started_at: u64) -> Re
     if known == Some(started_at) {
         return Ok(());
     }
-    let started_at = i64::try_from(started_at).unwrap_or(i64::MAX);
+    let started_at = signed(started_at);
     store
         .write(move |tx| {
             tx.execute(

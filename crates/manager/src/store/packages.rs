@@ -6,7 +6,7 @@ use fleet::time::Time;
 use fleet::version::Sha256;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::StoreError;
+use super::{StoreError, signed};
 
 /// Notes when a package was admitted.
 ///
@@ -14,7 +14,7 @@ use super::StoreError;
 /// The database reports an error.
 pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO package (manifest, uploaded_at) VALUES (?1, ?2)";
-    tx.execute(sql, params![manifest.to_string(), i64::try_from(now.0).unwrap_or(i64::MAX)])?;
+    tx.execute(sql, params![manifest.to_string(), signed(now.0)])?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use fleet::desired::RunId;
 use fleet::time::Time;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{RUNS_LISTED, Recorded, StoreError, StoredRun};
+use super::{RUNS_LISTED, Recorded, StoreError, StoredRun, signed};
 
 /// An entry of the journal.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(crate) fn entries(
     let sql = "SELECT seq, at, body FROM journal WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?));
-    let rows = statement.query_map(params![run.0, since, i64::try_from(most).unwrap_or(i64::MAX)], row)?;
+    let rows = statement.query_map(params![run.0, since, signed(most)], row)?;
     rows.map(|row| {
         let (seq, at, body) = row?;
         let at = Time(u64::try_from(at).unwrap_or(0));

@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "roles of accounts, and who changed what", sql: ROLES },
     Migration { title: "clients that log in with an assertion", sql: OAUTH2_CLIENTS },
     Migration { title: "certificates of the operator", sql: CERTIFICATES },
+    Migration { title: "assertions that were used", sql: ASSERTIONS },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -201,4 +202,11 @@ CREATE TABLE oauth2_client (
 /// Release 34.1 shows certificates that the operator brings.
 const CERTIFICATES: &str = "
 CREATE TABLE tls_certificate (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL DEFAULT '{}');
+";
+
+/// Release 34.1 remembers over a restart which assertions of OAuth2 clients were used. `id` is the SHA-256 of theirs.
+const ASSERTIONS: &str = "
+CREATE TABLE oauth2_assertion (client TEXT NOT NULL, id BLOB NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (client, id))
+    WITHOUT ROWID;
+CREATE INDEX oauth2_assertion_expires ON oauth2_assertion (expires);
 ";

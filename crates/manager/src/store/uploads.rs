@@ -5,7 +5,7 @@ use fleet::version::Sha256;
 use rusqlite::{Connection, Row, Transaction, params};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{StoreError, signed};
 
 /// The stage of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,10 +123,6 @@ pub(crate) fn touch(tx: &Transaction<'_>, uuid: Uuid, now: Time) -> Result<(), S
 pub(crate) fn delete(tx: &Transaction<'_>, uuid: Uuid) -> Result<(), StoreError> {
     tx.execute("DELETE FROM upload WHERE uuid = ?1", [uuid.to_string()])?;
     Ok(())
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn select(connection: &Connection, one: Option<Uuid>) -> Result<Vec<Upload>, StoreError> {

@@ -151,39 +151,3 @@ fn key_of_rsa_that_an_operator_brings_is_for_rs256_alone() {
     }
     assert!("HS256".parse::<Algorithm>().is_err());
 }
-
-#[test]
-fn assertion_counts_once_until_it_expires() {
-    let kit = Kit::new();
-    let mut replays = Replays::default();
-    let one = kit.verify(&kit.assertion(json!({}))).unwrap();
-    assert_eq!(replays.admit(&one, NOW), Ok(()));
-    let before_its_end = Wall(one.expires.0 - 1);
-    assert_eq!(replays.admit(&one, before_its_end), Err(Refusal::InvalidGrant(Why::Used)));
-    let of_other = Verified { client: "other".into(), ..one.clone() };
-    assert_eq!(replays.admit(&of_other, NOW), Ok(()));
-    assert_eq!(replays.len(), 2);
-    // At its end the assertion itself is refused, so nothing needs to be remembered.
-    let two = Verified { id: "two".into(), expires: Wall(one.expires.0 + 9), ..one.clone() };
-    assert_eq!(replays.admit(&two, one.expires), Ok(()));
-    assert_eq!(replays.len(), 1);
-    replays.forget(CLIENT);
-    assert!(replays.is_empty());
-}
-
-#[test]
-fn one_client_cannot_fill_the_table_for_another() {
-    let mut replays = Replays::default();
-    let used = |client: &str, n: usize| Verified {
-        client: client.into(),
-        id: n.to_string(),
-        expires: Wall(NOW.0 + 1_000),
-    };
-    for n in 0..1_000 {
-        assert_eq!(replays.admit(&used("a", n), NOW), Ok(()));
-    }
-    assert_eq!(replays.admit(&used("a", 1_000), NOW), Err(Refusal::Busy));
-    assert_eq!(replays.admit(&used("b", 0), NOW), Ok(()));
-    assert_eq!(replays.admit(&used("a", 1_000), Wall(NOW.0 + 1_000)), Ok(()));
-    assert_eq!(replays.len(), 1);
-}
