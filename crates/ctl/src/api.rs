@@ -197,6 +197,12 @@ pub(crate) struct Check {
 pub(crate) struct CheckItem {
     /// In words, with what to do next.
     pub(crate) text: String,
+    /// The operator's rule that it holds.
+    #[serde(default)]
+    pub(crate) rule: Option<String>,
+    /// Where it is put right.
+    #[serde(default)]
+    pub(crate) uri: Option<String>,
 }
 
 /// A package that the Management Node holds.

@@ -1,7 +1,7 @@
 //! The check before an upgrade: what it would do, with all blockers and warnings in the words of the Management Node.
 
 use super::Canvas;
-use crate::api::{Check, release_in};
+use crate::api::{Check, CheckItem, release_in};
 use crate::terminal::Tone;
 use crate::text::{bytes, short};
 
@@ -49,14 +49,21 @@ pub(crate) fn verdict(check: &Check, canvas: Canvas) -> Vec<String> {
 }
 
 /// Blockers or warnings, each with a word before its wrapped text.
-fn items(word: &str, tone: Tone, items: &[crate::api::CheckItem], canvas: Canvas) -> Vec<String> {
+fn items(word: &str, tone: Tone, items: &[CheckItem], canvas: Canvas) -> Vec<String> {
     let indent = " ".repeat(word.len() + 1);
     let lines = items.iter().flat_map(|item| {
         let mut lines = canvas.wrap(&indent, &item.text);
         lines[0].replace_range(..word.len(), &canvas.paint.tone(tone, word));
+        lines.extend(place(item).map(|place| canvas.cut(&format!("{indent}{place}"))));
         lines
     });
     lines.collect()
+}
+
+/// Where it is put right, and the rule that it holds.
+fn place(CheckItem { text: _, rule, uri }: &CheckItem) -> Option<String> {
+    let uri = uri.as_ref()?;
+    Some(rule.as_ref().map_or_else(|| uri.clone(), |rule| format!("{uri} ({rule})")))
 }
 
 #[cfg(test)]
@@ -66,13 +73,16 @@ mod tests {
     use super::*;
     use crate::terminal::{Paint, Width};
 
+    /// Blockers of a rule each, as an answer has them, and warnings of a release that names neither rule nor place.
     fn check(blockers: &[&str], warnings: &[&str]) -> Check {
         let remarks = |texts: &[&str]| texts.iter().map(|text| json!({"text": text})).collect::<Vec<_>>();
+        let uri = "/api/admin/configuration/v1/worker_vm/2/";
+        let placed = |text: &&str| json!({"text": text, "rule": "R17", "uri": uri});
         serde_json::from_value(json!({
             "package": {"manifest": "0123456789abcdef".repeat(4), "version": "34.1", "build": 34100,
                 "released": "2026-11-20", "size": 64_282_624, "notes": "New in 34.1\n\n- one\n- two\n"},
             "current": {"version": "34", "build": 34000},
-            "blockers": remarks(blockers), "warnings": remarks(warnings),
+            "blockers": blockers.iter().map(placed).collect::<Vec<_>>(), "warnings": remarks(warnings),
         }))
         .unwrap()
     }
@@ -101,8 +111,10 @@ What is new:
         let expected = "\
 blocked: lon-2 cannot be contacted; power it on, check its network, or remove it
          from the platform
+         /api/admin/configuration/v1/worker_vm/2/ (R17)
 blocked: lon-3 runs 33, but this platform is upgraded from 34; upgrade or
          redeploy that node first
+         /api/admin/configuration/v1/worker_vm/2/ (R17)
 warning: be warned
 The upgrade cannot start: there are 2 blockers.";
         assert_eq!(verdict(&check(&blockers, &["be warned"]), CANVAS).join("\n"), expected);

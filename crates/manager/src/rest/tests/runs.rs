@@ -29,6 +29,11 @@ async fn check_names_every_blocker() {
     assert_eq!(named, [(&json!("node_off_path"), &json!("node2")), (&json!("unreachable"), &json!("node3"))]);
     let text = check["blockers"][0]["text"].as_str().unwrap();
     assert!(text.starts_with("node2 runs 31.4, and 34.1 cannot be installed on"), "{check}");
+    let places: Vec<[&Value; 3]> =
+        check["blockers"].as_array().unwrap().iter().map(|b| [&b["rule"], &b["object"], &b["uri"]]).collect();
+    let node = |n: u8| format!("/api/admin/configuration/v1/worker_vm/{n}/");
+    let expected = [["R15", "node2", &node(2)], ["R17", "node3", &node(3)]];
+    assert_eq!(json!(places), json!(expected));
     assert_eq!(check["current"], json!({"version": "34", "build": 34_000, "release_text": "34 (34000)"}));
     let start = kit.call("POST", START, json!({"package": manifest})).await.expect(409);
     assert_eq!((&start["kind"], start["blockers"].as_array().unwrap().len()), (&json!("blocked"), 2));

@@ -3,6 +3,7 @@
 mod admission;
 mod held_packages;
 mod policy;
+mod precheck;
 mod start;
 mod upload;
 mod upload_store;

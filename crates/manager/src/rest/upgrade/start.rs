@@ -1,25 +1,24 @@
 //! Check and start of a run: `command/v1/platform/upgrade_check/` and `command/v1/platform/upgrade_start/`.
 //!
-//! It relies on the core for blockers and warnings. The one blocker that it adds is an expired package, for
-//! the core knows no calendar.
+//! It relies on `precheck` for what stands in the way.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use fleet::platform::{Blocker, StartCheck, Warning};
+use fleet::platform::StartCheck;
 use fleet::policy::Policy;
-use package::NotAdmitted;
 use serde_json::{Map, Value, json};
 
+use super::precheck::{Finding, Findings, findings, of_the_core, of_the_shell};
 use super::{held_packages, policy};
 use crate::driver::Started;
-use crate::packages::{self, HeldPackage};
+use crate::packages::HeldPackage;
+use crate::rest::Api;
 use crate::rest::error::{FieldErrors, Kind, Refusal};
 use crate::rest::request::Fields;
 use crate::rest::route::both;
-use crate::rest::{Api, reasons};
 
 const CHECK: &str = "/api/admin/command/v1/platform/upgrade_check/";
 const START: &str = "/api/admin/command/v1/platform/upgrade_start/";
@@ -60,61 +59,43 @@ fn only_known(body: &Map<String, Value>, resource: &'static str) -> Result<(), R
 
 /// The blockers and warnings of a start of this package now, with the releases.
 pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
-    let (current, check) =
-        api.committer().read(|fleet, now| (fleet.platform.release, fleet.check_start(&held.for_run(), now)));
-    let StartCheck { blockers, warnings } = check;
-    let expired = expired(api, held).map(|why| expired_blocker(&why));
+    let Findings { blockers, warnings } = findings(api, held);
+    let current = api.committer().read(|fleet, _| fleet.platform.release);
     Ok(json!({
         "package": held_packages::object(api, held).await?,
         "current": release(current),
-        "blockers": blockers.iter().map(blocker).chain(expired).collect::<Vec<_>>(),
-        "warnings": warnings.iter().map(warning).collect::<Vec<_>>(),
+        "blockers": shown(&blockers),
+        "warnings": shown(&warnings),
     }))
 }
 
 /// Starts a run, or refuses with all blockers. The caller holds `api.packages`.
 pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
-    if let Some(why) = expired(api, held) {
-        return Err(Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {why}"), HINT)
-            .with("blockers", Value::Array(vec![expired_blocker(&why)])));
+    let ours = of_the_shell(api, held);
+    if !ours.blockers.is_empty() {
+        return Err(blocked(&findings(api, held).blockers));
     }
     match api.committer().start(held.for_run(), policy).await? {
         Ok(Started { run, warnings }) => {
-            Ok(json!({"run": run, "warnings": warnings.iter().map(warning).collect::<Vec<_>>()}))
+            let known = of_the_core(api, |_, _| StartCheck { warnings, ..StartCheck::default() });
+            let warnings = [known.warnings, ours.warnings].concat();
+            Ok(json!({"run": run, "warnings": shown(&warnings)}))
         }
-        Err(blockers) => Err(blocked(&blockers)),
+        Err(blockers) => {
+            let found = of_the_core(api, |_, _| StartCheck { blockers, ..StartCheck::default() });
+            Err(blocked(&found.blockers))
+        }
     }
 }
 
-/// Why the package is not accepted for a new run today.
-fn expired(api: &Api, held: &HeldPackage) -> Option<NotAdmitted> {
-    let installed =
-        api.committer().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
-    packages::expired(&held.verified, installed, packages::today())
-}
-
-/// The expiry in the form of the core's blockers.
-fn expired_blocker(why: &NotAdmitted) -> Value {
-    with_text(json!({"blocker": "package_expired"}), why)
-}
-
-fn blocked(blockers: &[Blocker]) -> Refusal {
-    let sentences: Vec<String> = blockers.iter().map(ToString::to_string).collect();
+fn blocked(blockers: &[Finding]) -> Refusal {
+    let sentences: Vec<&str> = blockers.iter().map(Finding::text).collect();
     Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {}", sentences.join("; ")), HINT)
-        .with("blockers", blockers.iter().map(blocker).collect())
+        .with("blockers", shown(blockers))
 }
 
-fn blocker(blocker: &Blocker) -> Value {
-    with_text(reasons::blocker(blocker), blocker)
-}
-
-fn warning(warning: &Warning) -> Value {
-    with_text(reasons::warning(warning), warning)
-}
-
-fn with_text(mut value: Value, sentence: &dyn std::fmt::Display) -> Value {
-    value["text"] = sentence.to_string().into();
-    value
+fn shown(found: &[Finding]) -> Value {
+    found.iter().map(Finding::shown).collect()
 }
 
 /// The JSON of a release.

@@ -1,0 +1,151 @@
+//! What a check before an upgrade finds: blockers and warnings, each with the operator's rule that it holds, the object that
+//! it is about, and the URI where that is put right.
+//!
+//! It relies on the core for what the core can know, and adds what the store, the calendar and the machine say.
+
+use std::collections::BTreeMap;
+
+use fleet::node::NodeId;
+use fleet::platform::{Blocker, Fleet, StartCheck, Warning};
+use fleet::time::Time;
+use package::NotAdmitted;
+use serde_json::{Value, json};
+
+use crate::packages::{self, HeldPackage};
+use crate::resources::{configured, upgrade};
+use crate::rest::{Api, reasons};
+
+/// Something that keeps a run from being started, or that is to be known before.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    /// What it is, with its token under `blocker` or `warning`.
+    reason: Value,
+    /// The operator's rule that it holds, if one asks for it.
+    rule: Option<&'static str>,
+    /// What it is about: a name.
+    object: String,
+    /// Where it is put right.
+    uri: String,
+    /// One sentence that says what is wrong and what to do.
+    text: String,
+}
+
+/// Everything that a check finds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    /// What keeps a run from being started.
+    pub(crate) blockers: Vec<Finding>,
+    /// What is to be known before.
+    pub(crate) warnings: Vec<Finding>,
+}
+
+impl Finding {
+    /// The sentence.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The JSON of it.
+    pub(crate) fn shown(&self) -> Value {
+        let Self { reason, rule, object, uri, text } = self;
+        let mut shown = reason.clone();
+        shown["rule"] = json!(rule);
+        shown["object"] = json!(object);
+        shown["uri"] = json!(uri);
+        shown["text"] = json!(text);
+        shown
+    }
+}
+
+/// Everything that a check of this package finds now.
+pub(crate) fn findings(api: &Api, held: &HeldPackage) -> Findings {
+    let mut all = of_the_core(api, |fleet, now| fleet.check_start(&held.for_run(), now));
+    let ours = of_the_shell(api, held);
+    all.blockers.extend(ours.blockers);
+    all.warnings.extend(ours.warnings);
+    all
+}
+
+/// What the core cannot know.
+pub(crate) fn of_the_shell(api: &Api, held: &HeldPackage) -> Findings {
+    Findings { blockers: expired(api, held).into_iter().collect(), warnings: Vec::new() }
+}
+
+/// What the core finds, or has found.
+pub(crate) fn of_the_core(api: &Api, check: impl FnOnce(&Fleet, Time) -> StartCheck) -> Findings {
+    api.committer().read(|fleet, now| {
+        let StartCheck { blockers, warnings } = check(fleet, now);
+        let objects = Objects::of(&api.context.name, fleet);
+        Findings {
+            blockers: blockers.iter().map(|blocker| objects.blocker(blocker)).collect(),
+            warnings: warnings.iter().map(|warning| objects.warning(warning)).collect(),
+        }
+    })
+}
+
+/// A package that is not accepted for a new run today.
+fn expired(api: &Api, held: &HeldPackage) -> Option<Finding> {
+    let installed =
+        api.committer().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
+    let why: NotAdmitted = packages::expired(&held.verified, installed, packages::today())?;
+    Some(Finding {
+        reason: json!({"blocker": "package_expired"}),
+        rule: None,
+        object: format!("upgrade package {}", held.verified.manifest().release()),
+        uri: upgrade::UPGRADE_PACKAGE.path(),
+        text: why.to_string(),
+    })
+}
+
+/// The names and URIs of what blockers and warnings of the core are about.
+struct Objects<'a> {
+    manager: &'a str,
+    nodes: BTreeMap<&'a str, NodeId>,
+}
+
+impl<'a> Objects<'a> {
+    fn of(manager: &'a str, fleet: &'a Fleet) -> Self {
+        Self { manager, nodes: fleet.nodes().iter().map(|(id, node)| (node.name.as_str(), id)).collect() }
+    }
+
+    fn blocker(&self, blocker: &Blocker) -> Finding {
+        let package = || ("upgrade package".to_string(), upgrade::UPGRADE_PACKAGE.path());
+        let (rule, (object, uri)) = match blocker {
+            Blocker::RunUnderWay { .. } => (Some("R10"), self.run()),
+            Blocker::OffPath { .. } => (Some("R15"), package()),
+            Blocker::OtherPackage { .. } | Blocker::NothingToDo { .. } => (Some("R9"), package()),
+            Blocker::Unreachable { node } | Blocker::StartFault { node, why: _ } => {
+                (Some("R17"), self.node(node))
+            }
+            Blocker::NodeOffPath { node, .. } => (Some("R15"), self.node(node)),
+            Blocker::ManagerStartFault { why: _ } => (None, self.manager()),
+            Blocker::Duplicate { node, two: _ } => (None, self.node(node)),
+        };
+        Finding { reason: reasons::blocker(blocker), rule, object, uri, text: blocker.to_string() }
+    }
+
+    fn warning(&self, warning: &Warning) -> Finding {
+        let (rule, node) = match warning {
+            Warning::Unreachable { node } => (Some("R11"), node),
+            Warning::OtherVersion { node, .. } | Warning::StartFault { node, why: _ } => (Some("R17"), node),
+            Warning::ClockOff { node, .. } | Warning::Duplicate { node, two: _ } => (None, node),
+        };
+        let (object, uri) = self.node(node);
+        Finding { reason: reasons::warning(warning), rule, object, uri, text: warning.to_string() }
+    }
+
+    /// A Conferencing Node by its name, as it is configured.
+    fn node(&self, name: &str) -> (String, String) {
+        let of = configured("worker_vm");
+        let id = self.nodes.get(name);
+        (name.into(), id.map_or_else(|| of.path(), |id| of.uri(id.0.into())))
+    }
+
+    fn manager(&self) -> (String, String) {
+        (self.manager.into(), crate::resources::status::management_vm::MANAGEMENT_VM.uri(1))
+    }
+
+    fn run(&self) -> (String, String) {
+        (format!("upgrade of {}", self.manager), "/api/admin/status/v1/upgrade/".into())
+    }
+}
