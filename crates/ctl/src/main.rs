@@ -18,7 +18,6 @@ mod trust;
 mod api;
 mod span;
 mod text;
-mod utc_time;
 
 mod view;
 

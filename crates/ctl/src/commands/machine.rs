@@ -15,11 +15,11 @@ use slots::{MACHINE_FILE, MACHINE_FILE_MAX, Machine, SlotIdentity, Staging, repl
 
 use self::owner::User;
 use super::session::Output;
+use crate::api::now;
 use crate::args::{InstallArgs, MachineCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal;
-use crate::utc_time::UtcTime;
 
 /// Runs a command about a machine.
 pub(crate) fn run(command: &MachineCommand, output: Output) -> Result<Exit, Failure> {
@@ -96,7 +96,7 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
 
 /// The last day of the package, if that has passed.
 fn expired(verified: &Verified) -> Option<Date> {
-    let today = jiff::tz::TimeZone::UTC.to_datetime(UtcTime::now().0).date();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now().0).date();
     verified.taken_on(today).is_err().then_some(verified.manifest().valid_until).flatten()
 }
 

@@ -13,15 +13,15 @@ use super::confirm::Question;
 use super::room::{detail, find, location_uri};
 use super::session::{Output, Session};
 use super::upgrade;
-use crate::api::{Configured, List, UpgradeStatus, WorkerStatus};
+use crate::api::{Configured, List, now};
 use crate::args::{AddNode, MaintenanceCommand, NodeCommand};
 use crate::client::view;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal;
-use crate::utc_time::UtcTime;
 use crate::view::Canvas;
 use crate::view::nodes::{self, id_in, is_named};
+use answers::{UpgradeStatus, WorkerVm};
 
 const CONFIGURED: &str = "configuration/v1/worker_vm/";
 const STATUS: &str = "status/v1/worker_vm/";
@@ -54,8 +54,8 @@ pub(crate) async fn run(session: &Session, command: &NodeCommand) -> Result<Exit
 async fn list(session: &Session) -> Result<Exit, Failure> {
     let doing = "list the Conferencing Nodes";
     let list = session.client.list(doing, STATUS, &[]).await?;
-    let found: List<WorkerStatus> = view(doing, &list)?;
-    session.answer(&list, || nodes::nodes(found.objects, UtcTime::now(), session.canvas));
+    let found: List<WorkerVm> = view(doing, &list)?;
+    session.answer(&list, || nodes::nodes(found.objects, now(), session.canvas));
     Ok(Exit::Ok)
 }
 
@@ -64,9 +64,9 @@ async fn show(session: &Session, name: &str) -> Result<Exit, Failure> {
     let configured = find(session, CONFIGURED, KIND, name).await?;
     let list = session.client.list(doing, STATUS, &[("name", name)]).await?;
     let status = list["objects"].as_array().into_iter().flatten().find(|object| is_named(object, name));
-    let status_view: Option<WorkerStatus> = status.map(|status| view(doing, status)).transpose()?;
+    let status_view: Option<WorkerVm> = status.map(|status| view(doing, status)).transpose()?;
     let view: Configured = view(doing, &configured)?;
-    session.answer(&configured, || nodes::node(&view, status_view.as_ref(), UtcTime::now()));
+    session.answer(&configured, || nodes::node(&view, status_view.as_ref(), now()));
     if let (Output::Json, Some(status)) = (session.output, status) {
         terminal::print_json(status);
     }

@@ -9,7 +9,6 @@ use sim::forecast::forecast;
 
 use super::session::{Output, Session, block_on, output};
 use super::upgrade::{CHECK, STATUS};
-use crate::api::UpgradeStatus;
 use crate::args::Global;
 use crate::args::SimulateArgs;
 use crate::client::view;
@@ -20,6 +19,7 @@ use crate::simulate::platform::{self, PlatformState, PolicyNumbers};
 use crate::simulate::{json as object, plan, svg, table};
 use crate::terminal;
 use crate::view::Canvas;
+use answers::UpgradeStatus;
 
 /// Forecasts a run and prints it.
 pub(crate) fn run(global: &Global, args: &SimulateArgs) -> Result<Exit, Failure> {

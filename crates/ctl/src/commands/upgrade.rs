@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::confirm::Question;
 use super::session::{Output, Session};
-use crate::api::{Check, EndedRun, List, Package, UpgradeStatus};
+use crate::api::{List, now};
 use crate::args::{PolicyArgs, StartArgs};
 use crate::client::view;
 use crate::client_error::ClientError;
@@ -14,8 +14,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal;
 use crate::text::short;
-use crate::utc_time::UtcTime;
 use crate::view::{self as draw, check as draw_check};
+use answers::{Check, Package, PastRun, UpgradeStatus};
 
 pub(crate) const STATUS: &str = "status/v1/upgrade/";
 pub(crate) const CHECK: &str = "command/v1/platform/upgrade_check/";
@@ -209,17 +209,17 @@ pub(crate) async fn history(session: &Session, run: Option<u64>) -> Result<Exit,
     let (doing, canvas) = ("show past upgrades", session.canvas);
     let Some(id) = run else {
         let list = session.client.list(doing, HISTORY, &[]).await?;
-        let runs: List<EndedRun> = view(doing, &list)?;
+        let runs: List<PastRun> = view(doing, &list)?;
         session.answer(&list, || draw::history::runs(&runs.objects, canvas));
         return Ok(Exit::Ok);
     };
     let (object, run) = one_run(session, id).await?;
-    session.answer(&object, || draw::history::run(&run, UtcTime::now(), canvas));
+    session.answer(&object, || draw::history::run(&run, now(), canvas));
     Ok(Exit::Ok)
 }
 
 /// One run with its whole history, assembled from its parts.
-async fn one_run(session: &Session, id: u64) -> Result<(Value, EndedRun), Failure> {
+async fn one_run(session: &Session, id: u64) -> Result<(Value, PastRun), Failure> {
     let doing = "show a past upgrade";
     let mut object = match session.client.get(doing, &format!("{HISTORY}{id}/")).await {
         Err(ClientError::NotFound { .. }) => {
@@ -248,7 +248,7 @@ pub(crate) async fn packages(session: &Session) -> Result<Exit, Failure> {
     let doing = "list the packages";
     let list = session.client.list(doing, PACKAGES, &[]).await?;
     let packages: List<Package> = view(doing, &list)?;
-    session.answer(&list, || draw::history::packages(&packages.objects, UtcTime::now(), session.canvas));
+    session.answer(&list, || draw::history::packages(&packages.objects, now(), session.canvas));
     Ok(Exit::Ok)
 }
 

@@ -2,11 +2,10 @@
 //! is in `upload`.
 
 use super::session::Session;
-use crate::api::{List, Upload};
+use crate::api::{List, Upload, now};
 use crate::client::view;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::utc_time::UtcTime;
 use crate::view as draw;
 
 pub(crate) const REQUESTS: &str = "configuration/v1/upgrade_request/";
@@ -19,7 +18,7 @@ pub(crate) async fn list(session: &Session) -> Result<Exit, Failure> {
     let doing = "list the uploads";
     let list = session.client.list(doing, REQUESTS, &[]).await?;
     let uploads: List<Upload> = view(doing, &list)?;
-    session.answer(&list, || draw::history::uploads(&uploads.objects, UtcTime::now(), session.canvas));
+    session.answer(&list, || draw::history::uploads(&uploads.objects, now(), session.canvas));
     Ok(Exit::Ok)
 }
 

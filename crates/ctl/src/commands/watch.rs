@@ -9,16 +9,16 @@ use serde_json::Value;
 
 use super::session::{Output, Session};
 use super::upgrade::STATUS;
-use crate::api::UpgradeStatus;
+use crate::api::now;
 use crate::args::WatchArgs;
 use crate::client::view;
 use crate::client_error::ClientError;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal;
-use crate::utc_time::UtcTime;
 use crate::view::changes::changes;
 use crate::view::upgrade::{absence, absence_lines, ended, screen};
+use answers::UpgradeStatus;
 
 /// How often the status is requested.
 const EVERY: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ enum Verdict {
 }
 
 /// Whether the watch is over, and with which exit code. `watched` is the run that was under way before.
-fn verdict(watched: Option<u64>, view: &UpgradeStatus) -> Verdict {
+fn verdict(watched: Option<u32>, view: &UpgradeStatus) -> Verdict {
     if let Some(run) = &view.run {
         // Another run under way means that it has replaced the watched one.
         return match watched {
@@ -69,7 +69,7 @@ struct Watch<'a> {
     session: &'a Session,
     drawing: Drawing,
     last: Option<(UpgradeStatus, Instant)>,
-    watched: Option<u64>,
+    watched: Option<u32>,
     absence_reported: bool,
 }
 
@@ -147,7 +147,7 @@ impl Watch<'_> {
         if away > give_up_after {
             return Err(error.into());
         }
-        let line = format!("{} {}", UtcTime::now(), absence(view));
+        let line = format!("{} {}", now(), absence(view));
         match &mut self.drawing {
             Drawing::InPlace(picture) => {
                 let canvas = self.session.canvas_now();
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn watch_ends_with_its_run_and_its_exit_code_is_the_outcome() {
-        let check = |watched: Option<u64>, view: &UpgradeStatus, expected: Verdict| {
+        let check = |watched: Option<u32>, view: &UpgradeStatus, expected: Verdict| {
             assert_eq!(verdict(watched, view), expected);
         };
         check(None, &samples::under_way(), Verdict::GoesOn);

@@ -6,7 +6,7 @@ use fleet::policy::Policy;
 use fleet::time::Span;
 use serde::Deserialize;
 
-use crate::api::{Node, UpgradeStatus};
+use answers::{Node, UpgradeStatus};
 
 /// How long a day is.
 const DAY: Span = Span::hours(24);

@@ -1,8 +1,9 @@
 //! The changes between two answers, a line each, as `upgrade watch` prints them into a pipe. Pure; asking is done in
 //! `commands::watch`.
 
-use crate::api::{Node, UpgradeStatus, release};
+use crate::api::release;
 use crate::view::node_state::{runs, upgraded};
+use answers::{Node, UpgradeStatus};
 
 /// The changes since the answer before; everything when there was none.
 pub(crate) fn changes(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Vec<String> {
@@ -60,7 +61,7 @@ fn manager_change(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Option
 
 fn node_change(before: Option<&Node>, now: &Node) -> Option<String> {
     // What a node waits for changes with every second that passes; only its kind is a change.
-    let kind = |node: &Node| node.waits.as_ref().map(|waits| (waits.waits_for.clone(), waits.stuck));
+    let kind = |node: &Node| node.waits.as_ref().map(|waits| (waits.waits_for.clone(), waits.is_stuck()));
     let of =
         |node: &Node| (node.upgrade_status_text.clone(), runs(node), kind(node), node.contact == "silent");
     if before.is_some_and(|before| of(before) == of(now)) {
@@ -98,7 +99,7 @@ mod tests {
     fn passing_time_is_no_change() {
         let before = samples::under_way();
         let mut now = before.clone();
-        now.now = crate::utc_time::UtcTime(now.now.0 + jiff::SignedDuration::from_secs(60));
+        now.now = answers::UtcTime(now.now.0 + jiff::SignedDuration::from_secs(60));
         now.nodes[2].waits_text = Some("waiting for 2 calls, oldest 42 min, drain limit in 18 min".into());
         assert_eq!(changes(Some(&before), &now), Vec::<String>::new());
     }

@@ -1,9 +1,10 @@
 //! The check before an upgrade: what it would do, with all blockers and warnings in the words of the Management Node.
 
 use super::Canvas;
-use crate::api::{Check, CheckItem, release_in};
+use crate::api::release;
 use crate::terminal::Tone;
 use crate::text::{bytes, short};
+use answers::{Check, Finding};
 
 /// Lines of release notes that are shown beside a check.
 const NOTES_LINES: usize = 6;
@@ -11,7 +12,8 @@ const NOTES_LINES: usize = 6;
 /// What the upgrade does: from, to, and what is new.
 pub(crate) fn purpose(check: &Check, canvas: Canvas) -> Vec<String> {
     let package = &check.package;
-    let current = release_in(&check.current).unwrap_or_else(|| "not known".into());
+    let current = check.current.as_ref();
+    let current = current.map_or_else(|| "not known".into(), |it| release(&it.version, Some(it.build)));
     let mut facts = vec![short(&package.manifest).to_string()];
     facts.extend(package.released.as_ref().map(|day| format!("released {day}")));
     facts.extend(package.size.map(bytes));
@@ -49,7 +51,7 @@ pub(crate) fn verdict(check: &Check, canvas: Canvas) -> Vec<String> {
 }
 
 /// Blockers or warnings, each with a word before its wrapped text.
-fn items(word: &str, tone: Tone, items: &[CheckItem], canvas: Canvas) -> Vec<String> {
+fn items(word: &str, tone: Tone, items: &[Finding], canvas: Canvas) -> Vec<String> {
     let indent = " ".repeat(word.len() + 1);
     let lines = items.iter().flat_map(|item| {
         let mut lines = canvas.wrap(&indent, &item.text);
@@ -61,7 +63,7 @@ fn items(word: &str, tone: Tone, items: &[CheckItem], canvas: Canvas) -> Vec<Str
 }
 
 /// Where it is put right, and the rule that it holds.
-fn place(CheckItem { text: _, rule, uri }: &CheckItem) -> Option<String> {
+fn place(Finding { rule, uri, .. }: &Finding) -> Option<String> {
     let uri = uri.as_ref()?;
     Some(rule.as_ref().map_or_else(|| uri.clone(), |rule| format!("{uri} ({rule})")))
 }

@@ -1,18 +1,19 @@
 //! Past runs with their histories, packages and uploads, as tables or step by step.
 
 use super::{Canvas, table::table, upgrade::ended};
-use crate::api::{EndedRun, Package, Upload};
+use crate::api::Upload;
 use crate::terminal::Width;
 use crate::text::{bytes, short};
-use crate::utc_time::UtcTime;
+use answers::UtcTime;
+use answers::{Package, PastRun};
 
 /// The runs in a table.
-pub(crate) fn runs(runs: &[EndedRun], canvas: Canvas) -> Vec<String> {
+pub(crate) fn runs(runs: &[PastRun], canvas: Canvas) -> Vec<String> {
     if runs.is_empty() {
         return vec!["No upgrade has been run yet.".into()];
     }
     let brief = canvas.width.columns().is_some();
-    let row = |run: &EndedRun| {
+    let row = |run: &PastRun| {
         let ending = run.ending();
         // `pitlane upgrade history RUN` shows what to do next.
         let ending = if brief { ending.split(';').next().unwrap_or_default() } else { ending };
@@ -30,10 +31,10 @@ pub(crate) fn runs(runs: &[EndedRun], canvas: Canvas) -> Vec<String> {
 }
 
 /// Messages about what is no longer kept: old runs, and steps of runs that are listed.
-fn evicted(runs: &[EndedRun]) -> Vec<String> {
+fn evicted(runs: &[PastRun]) -> Vec<String> {
     let first = runs.iter().map(|run| run.id).min().unwrap_or(1);
     let cut: Vec<String> =
-        runs.iter().filter(|run| run.facts_evicted > 0).map(|run| run.id.to_string()).collect();
+        runs.iter().filter(|run| run.evicted() > 0).map(|run| run.id.to_string()).collect();
     let older = (first > 1).then(|| format!("Runs before {first} are not kept any more."));
     let steps = match cut.as_slice() {
         [] => None,
@@ -47,19 +48,19 @@ fn evicted(runs: &[EndedRun]) -> Vec<String> {
 }
 
 /// One run, step by step.
-pub(crate) fn run(run: &EndedRun, now: UtcTime, canvas: Canvas) -> Vec<String> {
+pub(crate) fn run(run: &PastRun, now: UtcTime, canvas: Canvas) -> Vec<String> {
     let mut lines = ended(run, now, canvas);
     lines.push(format!("started {}", run.started_at.ago(now)));
     lines.push(String::new());
-    if run.facts_evicted > 0 {
+    if run.evicted() > 0 {
         let gone = format!(
             "{} or more earlier entries of this run are not kept any more: the Management Node removes the oldest to \
              make room for newer runs.",
-            run.facts_evicted
+            run.evicted()
         );
         lines.extend(canvas.wrap("", &gone));
     }
-    for fact in &run.facts {
+    for fact in run.facts.iter().flatten() {
         let mut wrapped = canvas.wrap(&" ".repeat(22), &fact.text);
         wrapped[0].replace_range(..20, &fact.at.to_string());
         lines.extend(wrapped);
@@ -129,7 +130,7 @@ mod tests {
         let object = json!({"id": 7, "source": "34.1 (34100)", "target": "34.2 (34200)",
             "started_at": "2026-11-23T18:00:00.000000", "ended_at": "2026-11-24T18:00:00.000000",
             "outcome": "limit_reached", "outcome_text": outcome});
-        let run: EndedRun = serde_json::from_value(object).unwrap();
+        let run: PastRun = serde_json::from_value(object).unwrap();
         let listed = |width| runs(std::slice::from_ref(&run), Canvas { width, paint: Paint::Plain });
         let lines = listed(Width::Columns(100));
         assert!(lines[1].ends_with("stopped at the overall limit"), "{lines:#?}");

@@ -3,8 +3,9 @@
 
 use fleet::status::Status;
 
-use crate::api::{Node, release};
+use crate::api::release;
 use crate::terminal::Tone;
+use answers::Node;
 
 /// The summarised state of a node, for the mark before its name and its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +52,7 @@ pub(crate) fn runs(node: &Node) -> String {
 /// The state of a node in a run to `target`.
 pub(crate) fn node_state(node: &Node, target: Option<&str>) -> NodeState {
     let waits = node.waits.as_ref();
-    let failed = waits.is_some_and(|waits| waits.stuck || waits.waits_for == "failed");
+    let failed = waits.is_some_and(|waits| waits.is_stuck() || waits.waits_for == "failed");
     if failed {
         return NodeState::Attention;
     }
@@ -87,7 +88,7 @@ mod tests {
     fn node_that_needs_attention_is_marked_whatever_its_status() {
         let mut node = samples::under_way().nodes.remove(3);
         assert_eq!(node_state(&node, None), NodeState::UnderWay);
-        node.waits.as_mut().unwrap().stuck = true;
+        node.waits.as_mut().unwrap().more.insert("stuck".into(), true.into());
         assert_eq!(node_state(&node, None), NodeState::Attention);
     }
 

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::Canvas;
 use super::rows::natural;
 use super::table::{table, width};
-use crate::api::{Configured, RefusedContact, UpgradeStatus, WorkerStatus};
+use crate::api::Configured;
 use crate::text::one_line;
-use crate::utc_time::UtcTime;
+use answers::UtcTime;
+use answers::{RefusedContact, UpgradeStatus, WorkerVm};
 
 /// The columns of the list of nodes.
 const HEADINGS: [&str; 8] =
@@ -26,7 +27,7 @@ const UNREACHABLE: &str = "UNREACHABLE";
 const UNKNOWN: &str = "-";
 
 /// The nodes in a table.
-pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: UtcTime, canvas: Canvas) -> Vec<String> {
+pub(crate) fn nodes(mut nodes: Vec<WorkerVm>, now: UtcTime, canvas: Canvas) -> Vec<String> {
     if nodes.is_empty() {
         return vec!["There are no Conferencing Nodes; add one with pitlane node add.".into()];
     }
@@ -70,7 +71,7 @@ fn shortened(mut rows: Vec<Vec<String>>, canvas: Canvas) -> Vec<Vec<String>> {
 }
 
 /// A sentence about a node that the Management Node hears nothing of: its upgrade status is the last one that is known.
-fn out_of_reach(node: &WorkerStatus, now: UtcTime) -> Option<String> {
+fn out_of_reach(node: &WorkerVm, now: UtcTime) -> Option<String> {
     let is_out_of_reach = node.sync_status == UNREACHABLE;
     is_out_of_reach.then(|| match node.last_updated {
         None => "has never reported; enrol its machine and start pitlane-node there".into(),
@@ -83,16 +84,16 @@ fn out_of_reach(node: &WorkerStatus, now: UtcTime) -> Option<String> {
 
 /// A sentence about a refused attempt to connect.
 fn refusal(refused: &RefusedContact, now: UtcTime) -> String {
-    let RefusedContact { text, address, at } = refused;
+    let RefusedContact { reason: _, text, address, at } = refused;
     one_line(&format!(
         "an attempt to connect as this node from {address} was refused {}: {text}",
         at.ago(now)
     ))
 }
 
-fn row(node: &WorkerStatus, now: UtcTime) -> Vec<String> {
+fn row(node: &WorkerVm, now: UtcTime) -> Vec<String> {
     let number =
-        |value: Option<u64>, unit: &str| value.map_or(UNKNOWN.into(), |value| format!("{value}{unit}"));
+        |value: Option<u32>, unit: &str| value.map_or(UNKNOWN.into(), |value| format!("{value}{unit}"));
     vec![
         node.name.clone(),
         node.system_location.clone().unwrap_or_else(|| UNKNOWN.into()),
@@ -105,7 +106,7 @@ fn row(node: &WorkerStatus, now: UtcTime) -> Vec<String> {
     ]
 }
 
-fn maintenance(node: &WorkerStatus) -> String {
+fn maintenance(node: &WorkerVm) -> String {
     let reason = node.maintenance_mode_reason.as_deref().map(one_line).filter(|reason| !reason.is_empty());
     match (node.maintenance_mode, reason) {
         (false, _) => "off".into(),
@@ -115,7 +116,7 @@ fn maintenance(node: &WorkerStatus) -> String {
 }
 
 /// One node in full.
-pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: UtcTime) -> Vec<String> {
+pub(crate) fn node(configured: &Configured, status: Option<&WorkerVm>, now: UtcTime) -> Vec<String> {
     let kind = if configured.cloud_bursting { "cloud bursting node" } else { "always on" };
     let mut pairs = vec![
         ("Conferencing Node", format!("{} (id {}, {kind})", configured.name, configured.id)),
@@ -215,7 +216,7 @@ mod tests {
     use super::*;
     use crate::terminal::{Paint, Width};
 
-    fn worker(name: &str, reason: &str) -> WorkerStatus {
+    fn worker(name: &str, reason: &str) -> WorkerVm {
         let status = json!({"name": name, "version": "34.1 (34100)", "sync_status": "SYNCED",
             "upgrade_status": "IDLE", "upgrade_status_text": "No upgrade in progress",
             "maintenance_mode": !reason.is_empty(), "maintenance_mode_reason": reason, "media_load": 100,
@@ -246,7 +247,7 @@ mod tests {
     fn node_that_is_not_heard_is_named_below_the_list() {
         let now = serde_json::from_value(json!("2026-11-23T18:05:00.000000")).unwrap();
         let canvas = Canvas { width: Width::Endless, paint: Paint::Plain };
-        let unreachable = |name, last_updated| WorkerStatus {
+        let unreachable = |name, last_updated| WorkerVm {
             sync_status: UNREACHABLE.into(),
             last_updated,
             ..worker(name, "")

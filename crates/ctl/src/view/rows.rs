@@ -5,8 +5,8 @@ use fleet::status::Status;
 
 use super::Canvas;
 use super::node_state::{node_state, runs};
-use crate::api::{Node, UpgradeStatus};
 use crate::terminal::Tone;
+use answers::{Node, UpgradeStatus};
 
 /// Widest name that is shown whole beside other columns.
 const NAME_COLUMNS: usize = 24;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::UpgradeStatus;
+use answers::UpgradeStatus;
 
 fn read(value: Value) -> UpgradeStatus {
     serde_json::from_value(value).expect("a sample has the API's shape")

@@ -6,9 +6,10 @@ use fleet::time::Span;
 use super::Canvas;
 use super::node_state::upgraded;
 use super::rows::nodes;
-use crate::api::{EndedRun, Run, Tally, UpgradeStatus, release};
+use crate::api::release;
 use crate::terminal::Tone;
-use crate::utc_time::UtcTime;
+use answers::UtcTime;
+use answers::{PastRun, Run, Tally, UpgradeStatus};
 
 /// The whole status, without a limit on the lines.
 pub(crate) fn status(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
@@ -82,7 +83,7 @@ fn rest_lines(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
 }
 
 /// How a run ended.
-pub(crate) fn ended(run: &EndedRun, now: UtcTime, canvas: Canvas) -> Vec<String> {
+pub(crate) fn ended(run: &PastRun, now: UtcTime, canvas: Canvas) -> Vec<String> {
     let tone = if run.outcome.as_deref() == Some("complete") { Tone::Good } else { Tone::Bad };
     let ending = canvas.paint.tone(tone, run.ending());
     let mut parts = vec![format!("Run {}: {} -> {}: {ending}", run.id, run.source, run.target)];
@@ -103,11 +104,11 @@ fn bar(done: usize, all: usize) -> String {
 
 /// The platform's calls, where they are known.
 fn calls(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
-    let known: Vec<u64> = view.nodes.iter().filter_map(|node| node.calls).collect();
+    let known: Vec<u32> = view.nodes.iter().filter_map(|node| node.calls).collect();
     if known.is_empty() {
         return Vec::new();
     }
-    let mut now = format!("Calls: {} now", known.iter().sum::<u64>());
+    let mut now = format!("Calls: {} now", known.iter().sum::<u32>());
     if known.len() < view.nodes.len() {
         now.push_str(&format!(" on {} of {} nodes", known.len(), view.nodes.len()));
     }

@@ -1,6 +1,7 @@
 //! `history/v1/upgrade/`: the runs, newest first, each with its facts from the journal. The object `fact` is what is
 //! stored, on purpose: its names never change in either (decision 26).
 
+use answers::{FactRow, PastRun, UtcTime};
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -16,7 +17,6 @@ use super::list::page;
 use super::request::{PathId, QueryPairs, malformed};
 use super::route::both;
 use super::views;
-use crate::resources::time;
 use crate::resources::upgrade::HISTORY;
 use crate::store::runs::{self, JournalEntry};
 use crate::store::{Connection, StoreError, StoredRun, evicted};
@@ -36,20 +36,20 @@ async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<J
     let ended =
         api.committer().store().read(runs::all).await?.into_iter().filter_map(|(run, evicted)| match run {
             StoredRun::Ended(run) => {
-                let mut object = with_uri(views::ended_run(&run, &wall), run.id);
-                object["facts_evicted"] = evicted.into();
-                Some(object)
+                let uri = format!("{LIST}{}/", run.id);
+                let run = views::ended_run(&run, &wall);
+                Some(PastRun { facts_evicted: Some(evicted.cast_unsigned()), resource_uri: Some(uri), ..run })
             }
             StoredRun::UnderWay(_) => None,
         });
-    page(&HISTORY, &query, ended.collect()).map(Json)
+    page(&HISTORY, &query, ended.map(|run| json!(run)).collect()).map(Json)
 }
 
 async fn detail(
     State(api): State<Api>,
     id: PathId,
     QueryPairs(query): QueryPairs,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<PastRun>, Refusal> {
     let id = RunId(id.id("upgrade")?);
     let since = since(&query)?;
     let wall = api.committer().read(|fleet, _| fleet.platform.wall.clone());
@@ -59,15 +59,18 @@ async fn detail(
     };
     let (run, entries, evicted) = api.committer().store().read(read).await?;
     let run = run.ok_or_else(|| Refusal::no_such("upgrade", id))?;
-    let mut object = match &run {
+    let run = match &run {
         StoredRun::Ended(run) => views::ended_run(run, &wall),
         StoredRun::UnderWay(run) => views::stored_run(run, &wall),
     };
-    object["facts"] = facts(&entries, &wall);
-    object["facts_evicted"] = evicted.into();
     let next = entries.last().filter(|_| entries.len() == ENTRIES);
-    object["facts_next"] = json!(next.map(|entry| format!("{LIST}{id}/?since={}", entry.seq)));
-    Ok(Json(with_uri(object, id)))
+    Ok(Json(PastRun {
+        facts: Some(facts(&entries, &wall)),
+        facts_evicted: Some(evicted),
+        facts_next: next.map(|entry| format!("{LIST}{id}/?since={}", entry.seq)),
+        resource_uri: Some(format!("{LIST}{id}/")),
+        ..run
+    }))
 }
 
 fn since(query: &[(String, String)]) -> Result<i64, Refusal> {
@@ -78,11 +81,12 @@ fn since(query: &[(String, String)]) -> Result<i64, Refusal> {
 }
 
 /// The facts of entries of the journal.
-fn facts(entries: &[JournalEntry], wall: &WallMap) -> Value {
+fn facts(entries: &[JournalEntry], wall: &WallMap) -> Vec<FactRow> {
     let shown = |JournalEntry { seq, at, recorded }: &JournalEntry| {
-        let (seq, at) = (*seq, time::text(wall.shown(*at)));
-        let fact = move |fact: &Fact| json!({"seq": seq, "at": at, "text": fact.to_string(), "fact": shown_by(wall, fact)});
-        recorded.facts.iter().map(fact).collect::<Vec<_>>()
+        let (seq, at) = (*seq, UtcTime::of(wall.shown(*at)));
+        let row =
+            move |fact: &Fact| FactRow { seq, at, text: fact.to_string(), fact: json!(shown_by(wall, fact)) };
+        recorded.facts.iter().map(row).collect::<Vec<_>>()
     };
     entries.iter().flat_map(shown).collect()
 }
@@ -106,9 +110,4 @@ fn shown_by(wall: &WallMap, fact: &Fact) -> Fact {
         | Fact::ClockSteady
         | Fact::Node { .. } => fact.clone(),
     }
-}
-
-fn with_uri(mut run: Value, id: RunId) -> Value {
-    run["resource_uri"] = format!("{LIST}{id}/").into();
-    run
 }

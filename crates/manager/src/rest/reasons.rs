@@ -64,30 +64,38 @@ pub(super) fn warning(warning: &Warning) -> Value {
 }
 
 /// What a node waits for.
-pub(super) fn waits(waits: &Waits) -> Value {
+pub(super) fn waits(waits: &Waits) -> answers::Waits {
     match waits {
-        Waits::Manager => json!({"waits_for": "manager"}),
-        Waits::Staging { percent } => json!({"waits_for": "staging", "percent": percent}),
-        Waits::Queue { taken, places } => json!({"waits_for": "queue", "taken": taken, "places": places}),
-        Waits::FirstNodes { under_way } => json!({"waits_for": "first_nodes", "under_way": under_way}),
-        Waits::LostNodes { nodes } => json!({"waits_for": "lost_nodes", "nodes": nodes}),
-        Waits::Rest { ends_in } => json!({"waits_for": "rest", "ends_in": ends_in.0}),
-        Waits::AlwaysOnNodes => json!({"waits_for": "always_on_nodes"}),
-        Waits::StartUp { limit_in } => json!({"waits_for": "start_up", "limit_in": limit_in.0}),
-        Waits::Answer { since } => json!({"waits_for": "answer", "since": since.0}),
-        Waits::Calls { calls, oldest, limit_in } => json!({
-            "waits_for": "calls",
-            "calls": counted(*calls),
-            "oldest": oldest.map(|oldest| oldest.0),
-            "limit_in": limit_in.0,
-        }),
-        Waits::Restart { since, stuck } => json!({"waits_for": "restart", "since": since.0, "stuck": stuck}),
-        Waits::Return { since } => json!({"waits_for": "return", "since": since.0}),
-        Waits::Contact { silent } => json!({"waits_for": "contact", "silent": silent.map(|silent| silent.0)}),
-        Waits::Duplicate { two } => json!({"waits_for": "duplicate", "two": duplicate(two)}),
-        Waits::Operator { reason } => json!({"waits_for": "operator", "reason": reason}),
-        Waits::Failed { why, text } => json!({"waits_for": "failed", "why": failure(why), "text": text}),
+        Waits::Manager => waiting("manager", []),
+        Waits::Staging { percent } => waiting("staging", [("percent", json!(percent))]),
+        Waits::Queue { taken, places } => {
+            waiting("queue", [("taken", json!(taken)), ("places", json!(places))])
+        }
+        Waits::FirstNodes { under_way } => waiting("first_nodes", [("under_way", json!(under_way))]),
+        Waits::LostNodes { nodes } => waiting("lost_nodes", [("nodes", json!(nodes))]),
+        Waits::Rest { ends_in } => waiting("rest", [("ends_in", json!(ends_in.0))]),
+        Waits::AlwaysOnNodes => waiting("always_on_nodes", []),
+        Waits::StartUp { limit_in } => waiting("start_up", [("limit_in", json!(limit_in.0))]),
+        Waits::Answer { since } => waiting("answer", [("since", json!(since.0))]),
+        Waits::Calls { calls, oldest, limit_in } => {
+            let oldest = json!(oldest.map(|oldest| oldest.0));
+            let known = [("calls", counted(*calls)), ("oldest", oldest), ("limit_in", json!(limit_in.0))];
+            waiting("calls", known)
+        }
+        Waits::Restart { since, stuck } => {
+            waiting("restart", [("since", json!(since.0)), ("stuck", json!(stuck))])
+        }
+        Waits::Return { since } => waiting("return", [("since", json!(since.0))]),
+        Waits::Contact { silent } => waiting("contact", [("silent", json!(silent.map(|silent| silent.0)))]),
+        Waits::Duplicate { two } => waiting("duplicate", [("two", duplicate(two))]),
+        Waits::Operator { reason } => waiting("operator", [("reason", json!(reason))]),
+        Waits::Failed { why, text } => waiting("failed", [("why", failure(why)), ("text", json!(text))]),
     }
+}
+
+fn waiting<const N: usize>(waits_for: &str, more: [(&str, Value); N]) -> answers::Waits {
+    let more = more.into_iter().map(|(key, value)| (key.into(), value)).collect();
+    answers::Waits { waits_for: waits_for.into(), more }
 }
 
 fn off_path(why: &OffPath) -> Value {
@@ -237,7 +245,7 @@ mod tests {
     fn shapes() -> String {
         let all = blockers().iter().map(blocker).collect::<Vec<_>>().into_iter();
         let all = all.chain(warnings().iter().map(warning).collect::<Vec<_>>());
-        let all = all.chain(all_waits().iter().map(waits).collect::<Vec<_>>());
+        let all = all.chain(all_waits().iter().map(|it| json!(waits(it))).collect::<Vec<_>>());
         all.map(|shape| shape.to_string() + "\n").collect()
     }
 

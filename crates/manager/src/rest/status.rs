@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use answers::{ManagementVm, UpgradeStatus, WorkerVm};
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -25,7 +26,7 @@ pub(super) fn routes() -> Router<Api> {
     both(UPGRADE, get(upgrade)).merge(both(ABOUT, get(about)))
 }
 
-async fn upgrade(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
+async fn upgrade(State(api): State<Api>) -> Result<Json<UpgradeStatus>, Refusal> {
     let details = StoredDetails::read(&api).await?;
     Ok(Json(details.view(&api, |view| view.upgrade())))
 }
@@ -42,14 +43,14 @@ async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
 }
 
 /// The Conferencing Nodes.
-pub(super) async fn nodes(api: &Api) -> Result<Vec<Value>, Refusal> {
+pub(super) async fn nodes(api: &Api) -> Result<Vec<WorkerVm>, Refusal> {
     let details = StoredDetails::read(api).await?;
     Ok(details
         .view(api, |view| view.fleet.nodes().iter().map(|(id, node)| view.worker_vm(id, node)).collect()))
 }
 
 /// The Management Node.
-pub(super) fn manager(api: &Api) -> Value {
+pub(super) fn manager(api: &Api) -> ManagementVm {
     StoredDetails::default().view(api, |view| view.management_vm())
 }
 

@@ -1,26 +1,27 @@
-//! The JSON that the API shows of the fleet: the status page, its nodes and its runs. Pure functions of the
-//! fleet and `now`.
+//! The rows that the API shows of the fleet: the status page, its nodes and its runs. Pure functions of the fleet and
+//! `now`.
 
 use std::collections::BTreeMap;
 
-use fleet::desired::Owners;
+use answers::{ManagementVm, Manager, PastRun, RefusedContact, Run, Tally, UpgradeStatus, UtcTime, WorkerVm};
+use fleet::desired::{Owners, RunId};
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls};
 use fleet::platform::Fleet;
-use fleet::run::{EndedRun, Run};
+use fleet::run::{EndedRun, Package};
 use fleet::status::Status;
 use fleet::time::{Offset, Time, Wall};
+use fleet::version::Release;
 use fleet::wall::WallMap;
-use serde_json::{Value, json};
 
 use super::reasons;
 use super::tokens::{contact, lock, manager_step, outcome, owner_names};
 use super::upgrade::policy_shown;
 use crate::driver::NodeRuntime;
 use crate::link::{Refusals, Refused};
-use crate::resources::time;
+use crate::resources::status;
 
-/// Everything from which the JSON is computed.
+/// Everything from which the rows are computed.
 #[derive(Clone, Copy)]
 pub(crate) struct ViewContext<'a> {
     /// The platform.
@@ -41,174 +42,201 @@ pub(crate) struct ViewContext<'a> {
 
 impl ViewContext<'_> {
     /// The Upgrade status page (R22).
-    pub(crate) fn upgrade(self) -> Value {
-        let Self { fleet, now, .. } = self;
-        let status = fleet.manager_status();
-        let release = fleet.platform.release;
-        json!({
-            "now": self.text(now),
-            "clock_stepped_at": fleet.platform.wall.stepped_at().map(|at| self.text(at)),
-            "manager": {
-                "name": self.manager,
-                "version": release.version.to_string(),
-                "build": release.build,
-                "upgrade_status": status.token(),
-                "upgrade_status_text": status.to_string(),
-                "start_fault": fleet.platform.start_fault,
-            },
-            "run": fleet.platform.run.as_ref().map(|run| self.run(run)),
-            "last_run": fleet.platform.last_run.as_ref().map(|run| ended_run(run, &fleet.platform.wall)),
-            "nodes": fleet.nodes().iter().map(|(id, node)| self.node(id, node)).collect::<Vec<_>>(),
-        })
+    pub(crate) fn upgrade(self) -> UpgradeStatus {
+        let platform = &self.fleet.platform;
+        UpgradeStatus {
+            now: self.shown(self.now),
+            clock_stepped_at: platform.wall.stepped_at().map(|at| self.shown(at)),
+            manager: self.manager(),
+            run: platform.run.as_ref().map(|run| self.run(run)),
+            last_run: platform.last_run.as_ref().map(|run| ended_run(run, &platform.wall)),
+            nodes: self.fleet.nodes().iter().map(|(id, node)| self.node(id, node)).collect(),
+        }
     }
 
-    /// A time as text.
-    fn text(self, time: Time) -> String {
-        time::text(self.fleet.shown(time))
+    /// A time of the platform as of the wall clock.
+    fn shown(self, time: Time) -> UtcTime {
+        UtcTime::of(self.fleet.shown(time))
+    }
+
+    fn manager(self) -> Manager {
+        let (status, platform) = (self.fleet.manager_status(), &self.fleet.platform);
+        Manager {
+            name: self.manager.into(),
+            version: platform.release.version.to_string(),
+            build: platform.release.build.0,
+            upgrade_status: status.token().into(),
+            upgrade_status_text: status.to_string(),
+            start_fault: platform.start_fault.clone(),
+        }
     }
 
     /// The run in progress.
-    fn run(self, run: &Run) -> Value {
-        let mut counts: BTreeMap<&str, u32> = Status::ALL.map(|status| (status.token(), 0)).into();
-        for id in self.fleet.nodes().ids() {
-            if let Some(status) = self.fleet.status(id) {
-                *counts.entry(status.token()).or_default() += 1;
-            }
+    fn run(self, run: &fleet::run::Run) -> Run {
+        let wall = &self.fleet.platform.wall;
+        Run {
+            id: run.id.0,
+            source: run.source.to_string(),
+            target: run.package.release.to_string(),
+            manifest: run.package.manifest.to_string(),
+            started_at: UtcTime::of(wall.shown(run.started_at)),
+            limit: UtcTime::of(wall.shown(run.limit())),
+            policy: policy_shown(&run.policy),
+            manager_step: manager_step(run.manager).into(),
+            lock: lock(run.lock).into(),
+            places_taken: u32::try_from(self.fleet.nodes().places().len()).unwrap_or(u32::MAX),
+            places: run.policy.nodes_at_once,
+            counts: self.counts(),
         }
-        let mut object = stored_run(run, &self.fleet.platform.wall);
-        object["places_taken"] = self.fleet.nodes().places().len().into();
-        object["places"] = run.policy.nodes_at_once.into();
-        object["counts"] = json!(counts);
-        object
     }
 
-    fn node(self, id: NodeId, node: &Node) -> Value {
+    /// How many nodes have each status.
+    fn counts(self) -> BTreeMap<String, u32> {
+        let mut counts: BTreeMap<String, u32> = Status::ALL.map(|status| (status.token().into(), 0)).into();
+        for status in self.fleet.nodes().ids().into_iter().filter_map(|id| self.fleet.status(id)) {
+            *counts.entry(status.token().into()).or_default() += 1;
+        }
+        counts
+    }
+
+    fn node(self, id: NodeId, node: &Node) -> answers::Node {
         let status = self.fleet.status(id).unwrap_or(Status::NoUpgradeInProgress);
         let waits = self.fleet.waits(id, self.now);
         let release = node.observed.as_ref().map(|observed| observed.release);
-        let tally = self.live.get(&id).copied().unwrap_or_default().tally;
-        let owners = node.owners();
-        json!({
-            "id": id,
-            "name": node.name,
-            "system_location": self.locations.get(&id),
-            "version": release.map(|release| release.version.to_string()),
-            "build": release.map(|release| release.build),
-            "upgrade_status": status.token(),
-            "upgrade_status_text": status.to_string(),
-            "waits": waits.as_ref().map(reasons::waits),
-            "waits_text": waits.as_ref().map(ToString::to_string),
-            "maintenance_mode": in_maintenance(node),
-            "maintenance_mode_owners": owner_names(&owners),
-            "calls": known_calls(node),
-            "clock_offset_text": node.clock_off.map(|ahead| ahead.to_string()),
-            "contact": contact(node.contact),
-            "start_fault": node.start_fault(),
-            "duplicate": node.duplicate().map(ToString::to_string),
-            "tally": {
-                "carried": tally.carried,
-                "refused_maintenance": tally.refused_maintenance,
-                "refused_other": tally.refused_other,
-                "vanished": tally.vanished,
-            },
-        })
+        answers::Node {
+            id: id.0,
+            name: node.name.clone(),
+            system_location: self.locations.get(&id).cloned(),
+            version: release.map(|release| release.version.to_string()),
+            build: release.map(|release| release.build.0),
+            upgrade_status: Some(status),
+            upgrade_status_text: status.to_string(),
+            waits: waits.as_ref().map(reasons::waits),
+            waits_text: waits.as_ref().map(ToString::to_string),
+            maintenance_mode: in_maintenance(node),
+            maintenance_mode_owners: owner_names(&node.owners()).into_iter().map(Into::into).collect(),
+            calls: known_calls(node),
+            clock_offset_text: node.clock_off.map(|ahead| ahead.to_string()),
+            contact: contact(node.contact).into(),
+            start_fault: node.start_fault().map(Into::into),
+            duplicate: node.duplicate().map(ToString::to_string),
+            tally: Some(tally(self.live.get(&id).copied().unwrap_or_default().tally)),
+        }
     }
 
     /// One object of `status/v1/worker_vm/`. The load is known only of a node in maintenance mode, where the
     /// compatible API has 100: nodes do not report their call limit.
-    pub(crate) fn worker_vm(self, id: NodeId, node: &Node) -> Value {
+    pub(crate) fn worker_vm(self, id: NodeId, node: &Node) -> WorkerVm {
         let status = self.fleet.status(id).unwrap_or(Status::NoUpgradeInProgress);
         let reported = node.observed.as_ref().map(|_| node.reported_at);
-        let heard = self.live.get(&id).map(|live| live.heard_at).or(reported).map(|at| self.text(at));
+        let heard = self.live.get(&id).map(|live| live.heard_at).or(reported).map(|at| self.shown(at));
         let maintenance = in_maintenance(node);
-        json!({
-            "id": id,
-            "configuration_id": id,
-            "name": node.name,
-            "node_type": "CONFERENCING",
-            "system_location": self.locations.get(&id),
-            "version": node.observed.as_ref().map_or(String::new(), |o| o.release.to_string()),
-            "upgrade_status": status.token(),
-            "upgrade_status_text": status.to_string(),
-            "sync_status": sync_status(node),
-            "maintenance_mode": maintenance,
-            "maintenance_mode_reason": if maintenance { reason(node) } else { String::new() },
-            "media_load": maintenance.then_some(100),
-            "signaling_count": known_calls(node),
-            "last_updated": heard,
-            "last_attempted_contact": heard,
-            "refused_contact": self.refused(id).map(|Refused { reason, address, at }| json!({
-                "reason": reason.token(),
-                "text": reason.explained(node.contact),
-                "address": address.to_string(),
-                "at": self.text(at),
-            })),
-            "boot_time": self.started.get(&id).map(|at| time::text(corrected(node, *at))),
-            "clock_offset": self.live.get(&id).and_then(|live| live.clock_ahead).map(in_seconds),
-            "clock_offset_text": node.clock_off.map(|ahead| ahead.to_string()),
-            "start_fault": node.start_fault(),
-            "duplicate": node.duplicate().map(ToString::to_string),
-            "resource_uri": format!("/api/admin/status/v1/worker_vm/{id}/"),
-        })
+        WorkerVm {
+            id: id.0,
+            configuration_id: id.0,
+            name: node.name.clone(),
+            node_type: "CONFERENCING".into(),
+            system_location: self.locations.get(&id).cloned(),
+            version: Some(node.observed.as_ref().map_or(String::new(), |o| o.release.to_string())),
+            upgrade_status: status.token().into(),
+            upgrade_status_text: Some(status.to_string()),
+            sync_status: sync_status(node).into(),
+            maintenance_mode: maintenance,
+            maintenance_mode_reason: Some(if maintenance { reason(node) } else { String::new() }),
+            media_load: maintenance.then_some(100),
+            signaling_count: known_calls(node),
+            last_updated: heard,
+            last_attempted_contact: heard,
+            refused_contact: self.refused(id, node),
+            boot_time: self.started.get(&id).map(|at| UtcTime::of(corrected(node, *at))),
+            clock_offset: self.live.get(&id).and_then(|live| live.clock_ahead).map(in_seconds),
+            clock_offset_text: node.clock_off.map(|ahead| ahead.to_string()),
+            start_fault: node.start_fault().map(Into::into),
+            duplicate: node.duplicate().map(ToString::to_string),
+            resource_uri: status::worker_vm::WORKER_VM.uri(id.0.into()),
+        }
     }
 
     /// The last refusal of the node, unless it has reported since.
-    fn refused(self, id: NodeId) -> Option<Refused> {
+    fn refused(self, id: NodeId, node: &Node) -> Option<RefusedContact> {
         let heard = self.live.get(&id).map(|live| live.heard_at);
-        self.refusals.last(id).filter(|refused| heard.is_none_or(|heard| heard <= refused.at))
+        let last = self.refusals.last(id).filter(|refused| heard.is_none_or(|heard| heard <= refused.at));
+        last.map(|Refused { reason, address, at }| RefusedContact {
+            reason: reason.token().into(),
+            text: reason.explained(node.contact),
+            address: address.to_string(),
+            at: self.shown(at),
+        })
     }
 
     /// The one object of `status/v1/management_vm/`.
-    pub(crate) fn management_vm(self) -> Value {
+    pub(crate) fn management_vm(self) -> ManagementVm {
         let status = self.fleet.manager_status();
-        let now = self.text(self.now);
-        json!({
-            "id": 1,
-            "configuration_id": 1,
-            "name": self.manager,
-            "primary": true,
-            "version": self.fleet.platform.release.to_string(),
-            "upgrade_status": status.token(),
-            "upgrade_status_text": status.to_string(),
-            "sync_status": "SYNCED",
-            "last_updated": now,
-            "last_attempted_contact": now,
-            "start_fault": self.fleet.platform.start_fault,
-            "resource_uri": "/api/admin/status/v1/management_vm/1/",
-        })
+        let now = self.shown(self.now);
+        ManagementVm {
+            id: 1,
+            configuration_id: 1,
+            name: self.manager.into(),
+            primary: true,
+            version: self.fleet.platform.release.to_string(),
+            upgrade_status: status.token().into(),
+            upgrade_status_text: status.to_string(),
+            sync_status: "SYNCED".into(),
+            last_updated: now,
+            last_attempted_contact: now,
+            start_fault: self.fleet.platform.start_fault.clone(),
+            resource_uri: status::management_vm::MANAGEMENT_VM.uri(1),
+        }
     }
 }
 
 /// A run in progress as the history shows it: without what changes every second.
-pub(crate) fn stored_run(run: &Run, wall: &WallMap) -> Value {
-    json!({
-        "id": run.id,
-        "source": run.source.to_string(),
-        "target": run.package.release.to_string(),
-        "manifest": run.package.manifest,
-        "started_at": time::text(wall.shown(run.started_at)),
-        "ended_at": null,
-        "outcome": null,
-        "outcome_text": null,
-        "limit": time::text(wall.shown(run.limit())),
-        "policy": policy_shown(&run.policy),
-        "manager_step": manager_step(run.manager),
-        "lock": lock(run.lock),
-    })
+pub(crate) fn stored_run(run: &fleet::run::Run, wall: &WallMap) -> PastRun {
+    PastRun {
+        limit: Some(UtcTime::of(wall.shown(run.limit()))),
+        policy: Some(policy_shown(&run.policy)),
+        manager_step: Some(manager_step(run.manager).into()),
+        lock: Some(lock(run.lock).into()),
+        ..past_run(run.id, run.source, &run.package, UtcTime::of(wall.shown(run.started_at)))
+    }
 }
 
 /// A run that has ended.
-pub(crate) fn ended_run(run: &EndedRun, wall: &WallMap) -> Value {
-    json!({
-        "id": run.id,
-        "source": run.source.to_string(),
-        "target": run.package.release.to_string(),
-        "manifest": run.package.manifest,
-        "started_at": time::text(wall.shown(run.started_at)),
-        "ended_at": time::text(wall.shown(run.ended_at)),
-        "outcome": outcome(&run.outcome),
-        "outcome_text": run.outcome.to_string(),
-    })
+pub(crate) fn ended_run(run: &EndedRun, wall: &WallMap) -> PastRun {
+    PastRun {
+        ended_at: Some(UtcTime::of(wall.shown(run.ended_at))),
+        outcome: Some(outcome(&run.outcome).into()),
+        outcome_text: Some(run.outcome.to_string()),
+        ..past_run(run.id, run.source, &run.package, UtcTime::of(wall.shown(run.started_at)))
+    }
+}
+
+/// What every run has.
+fn past_run(id: RunId, source: Release, package: &Package, started_at: UtcTime) -> PastRun {
+    let Package { release, manifest, path: _ } = package;
+    PastRun {
+        id: id.0,
+        source: source.to_string(),
+        target: release.to_string(),
+        manifest: manifest.to_string(),
+        started_at,
+        ended_at: None,
+        outcome: None,
+        outcome_text: None,
+        limit: None,
+        policy: None,
+        manager_step: None,
+        lock: None,
+        facts: None,
+        facts_evicted: None,
+        facts_next: None,
+        resource_uri: None,
+    }
+}
+
+fn tally(tally: wire::Tally) -> Tally {
+    let wire::Tally { carried, refused_maintenance, refused_other, vanished } = tally;
+    Tally { carried, refused_maintenance, refused_other, vanished }
 }
 
 /// Converts a time of a node's clock to the Management Node's, so that a clock that is off is not shown.
@@ -263,11 +291,9 @@ mod tests {
     use fleet::path::{Path, Step};
     use fleet::platform::Event;
     use fleet::policy::Policy;
-    use fleet::run::Package;
     use fleet::time::Span;
-    use fleet::version::{Build, Release, Sha256, Version};
-
-    use wire::Tally;
+    use fleet::version::{Build, Sha256, Version};
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -318,12 +344,13 @@ mod tests {
 
     fn shown(fleet: &Fleet, now: Time) -> Value {
         let locations = BTreeMap::from([(NodeId(1), "Oslo".to_string())]);
-        let tally = Tally { carried: 5, ..Tally::default() };
+        let tally = wire::Tally { carried: 5, ..wire::Tally::default() };
         let live = BTreeMap::from([(NodeId(1), NodeRuntime { tally, heard_at: Time(0), clock_ahead: None })]);
         let started = BTreeMap::new();
         let refusals = Refusals::default();
         let (manager, locations, live, started) = ("manager", &locations, &live, &started);
-        ViewContext { fleet, now, manager, locations, live, started, refusals: &refusals }.upgrade()
+        let view = ViewContext { fleet, now, manager, locations, live, started, refusals: &refusals };
+        serde_json::to_value(view.upgrade()).unwrap()
     }
 
     #[test]

@@ -44,8 +44,8 @@ use jiff::Span;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use crate::api::now;
 use crate::failure::Failure;
-use crate::utc_time::UtcTime;
 
 /// Largest accepted specification, in bytes: every file of both payloads has a line.
 const MAX_SPEC: u64 = 1 << 20;
@@ -102,7 +102,7 @@ fn day(file: &Path, text: &str) -> Result<Date, Failure> {
 }
 
 fn today() -> Date {
-    jiff::tz::TimeZone::UTC.to_datetime(UtcTime::now().0).date()
+    jiff::tz::TimeZone::UTC.to_datetime(now().0).date()
 }
 
 fn refuse(file: &Path, why: String) -> Failure {

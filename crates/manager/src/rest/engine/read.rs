@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::store::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::resources::query::{self, Query};
 use crate::resources::shown::{Nested, shown};
@@ -39,8 +39,8 @@ pub(super) async fn list(
 /// The objects of a resource that are made from the state of the platform.
 async fn rows(api: &Api, rows: Rows) -> Result<Vec<Value>, Refusal> {
     match rows {
-        Rows::ManagementVm => Ok(vec![status::manager(api)]),
-        Rows::WorkerVm => status::nodes(api).await,
+        Rows::ManagementVm => Ok(vec![json!(status::manager(api))]),
+        Rows::WorkerVm => Ok(status::nodes(api).await?.into_iter().map(|node| json!(node)).collect()),
     }
 }
 

@@ -14,7 +14,6 @@ use fleet::version::Sha256;
 use serde_json::{Value, json};
 
 use crate::packages::{self, Held, HeldPackage, Needs};
-use crate::resources::time;
 use crate::resources::upgrade::UPGRADE_PACKAGE;
 use crate::rest::Api;
 use crate::rest::error::{Kind, Refusal};
@@ -22,6 +21,7 @@ use crate::rest::list::page;
 use crate::rest::request::{PathId, QueryPairs};
 use crate::rest::route::both;
 use crate::store::packages as stored;
+use answers::{Package, UtcTime};
 
 const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";
 
@@ -39,13 +39,14 @@ async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<J
         // A package that can no longer be verified is not listed; a start of it would be refused.
         let held = manifests.iter().rev().filter_map(|manifest| packages::held(layout, *manifest).ok());
         Ok::<_, Refusal>(
-            held.map(|held| shown(&held, uploaded.get(&held.verified.hash()).copied(), &needs)).collect(),
+            held.map(|held| json!(shown(&held, uploaded.get(&held.verified.hash()).copied(), &needs)))
+                .collect(),
         )
     });
     page(&UPGRADE_PACKAGE, &query, objects.await??).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Package>, Refusal> {
     let held = find(&api, id.id(WHAT)?).await?;
     object(&api, &held).await.map(Json)
 }
@@ -120,25 +121,25 @@ async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Wall>, Refusal> {
 }
 
 /// The object in an answer.
-pub(crate) async fn object(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
+pub(crate) async fn object(api: &Api, held: &HeldPackage) -> Result<Package, Refusal> {
     let uploaded = uploaded(api).await?;
     Ok(shown(held, uploaded.get(&held.verified.hash()).copied(), &needs(api)))
 }
 
-fn shown(held: &HeldPackage, uploaded_at: Option<Wall>, needs: &Needs) -> Value {
+fn shown(held: &HeldPackage, uploaded_at: Option<Wall>, needs: &Needs) -> Package {
     let manifest = held.verified.manifest();
     let hash = held.verified.hash();
     let need = needs.need(Held { manifest: hash, release: Some(manifest.release()) });
-    json!({
-        "manifest": hash,
-        "version": manifest.version.to_string(),
-        "build": manifest.build,
-        "release_text": manifest.release().to_string(),
-        "released": manifest.released.to_string(),
-        "notes": manifest.notes,
-        "size": held.verified.package_size(),
-        "uploaded_at": uploaded_at.map(time::text),
-        "needed_for": need.map(|need| need.to_string()),
-        "resource_uri": format!("{LIST}{hash}/"),
-    })
+    Package {
+        manifest: hash.to_string(),
+        version: manifest.version.to_string(),
+        build: manifest.build.0,
+        release_text: manifest.release().to_string(),
+        released: Some(manifest.released.to_string()),
+        notes: manifest.notes.clone(),
+        size: Some(held.verified.package_size()),
+        uploaded_at: uploaded_at.map(UtcTime::of),
+        needed_for: need.map(|need| need.to_string()),
+        resource_uri: format!("{LIST}{hash}/"),
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use answers::Finding;
 use fleet::node::NodeId;
 use fleet::platform::{Blocker, Fleet, StartCheck, Warning};
 use fleet::time::Time;
@@ -15,21 +16,6 @@ use crate::packages::{self, HeldPackage};
 use crate::resources::{configured, upgrade};
 use crate::rest::{Api, reasons};
 
-/// Something that keeps a run from being started, or that is to be known before.
-#[derive(Clone, Debug)]
-pub(crate) struct Finding {
-    /// What it is, with its token under `blocker` or `warning`.
-    reason: Value,
-    /// The operator's rule that it holds, if one asks for it.
-    rule: Option<&'static str>,
-    /// What it is about: a name.
-    object: String,
-    /// Where it is put right.
-    uri: String,
-    /// One sentence that says what is wrong and what to do.
-    text: String,
-}
-
 /// Everything that a check finds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
@@ -39,22 +25,11 @@ pub(crate) struct Findings {
     pub(crate) warnings: Vec<Finding>,
 }
 
-impl Finding {
-    /// The sentence.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The JSON of it.
-    pub(crate) fn shown(&self) -> Value {
-        let Self { reason, rule, object, uri, text } = self;
-        let mut shown = reason.clone();
-        shown["rule"] = json!(rule);
-        shown["object"] = json!(object);
-        shown["uri"] = json!(uri);
-        shown["text"] = json!(text);
-        shown
-    }
+/// A blocker or a warning. `reason` is an object with its token and what tools need to know of it; the rule is there if the
+/// operator's rules ask for it; the place is a name, and the URI where it is put right.
+fn finding(reason: &Value, rule: Option<&str>, (object, uri): (String, String), text: String) -> Finding {
+    let reason = reason.as_object().cloned().unwrap_or_default();
+    Finding { reason, rule: rule.map(Into::into), object: Some(object), uri: Some(uri), text }
 }
 
 /// Everything that a check of this package finds now.
@@ -88,13 +63,9 @@ fn expired(api: &Api, held: &HeldPackage) -> Option<Finding> {
     let installed =
         api.committer().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
     let why: NotAdmitted = packages::expired(&held.verified, installed, packages::today())?;
-    Some(Finding {
-        reason: json!({"blocker": "package_expired"}),
-        rule: None,
-        object: format!("upgrade package {}", held.verified.manifest().release()),
-        uri: upgrade::UPGRADE_PACKAGE.path(),
-        text: why.to_string(),
-    })
+    let object = format!("upgrade package {}", held.verified.manifest().release());
+    let place = (object, upgrade::UPGRADE_PACKAGE.path());
+    Some(finding(&json!({"blocker": "package_expired"}), None, place, why.to_string()))
 }
 
 /// The names and URIs of what blockers and warnings of the core are about.
@@ -110,7 +81,7 @@ impl<'a> Objects<'a> {
 
     fn blocker(&self, blocker: &Blocker) -> Finding {
         let package = || ("upgrade package".to_string(), upgrade::UPGRADE_PACKAGE.path());
-        let (rule, (object, uri)) = match blocker {
+        let (rule, place) = match blocker {
             Blocker::RunUnderWay { .. } => (Some("R10"), self.run()),
             Blocker::OffPath { .. } => (Some("R15"), package()),
             Blocker::OtherPackage { .. } | Blocker::NothingToDo { .. } => (Some("R9"), package()),
@@ -121,7 +92,7 @@ impl<'a> Objects<'a> {
             Blocker::ManagerStartFault { why: _ } => (None, self.manager()),
             Blocker::Duplicate { node, two: _ } => (None, self.node(node)),
         };
-        Finding { reason: reasons::blocker(blocker), rule, object, uri, text: blocker.to_string() }
+        finding(&reasons::blocker(blocker), rule, place, blocker.to_string())
     }
 
     fn warning(&self, warning: &Warning) -> Finding {
@@ -130,8 +101,7 @@ impl<'a> Objects<'a> {
             Warning::OtherVersion { node, .. } | Warning::StartFault { node, why: _ } => (Some("R17"), node),
             Warning::ClockOff { node, .. } | Warning::Duplicate { node, two: _ } => (None, node),
         };
-        let (object, uri) = self.node(node);
-        Finding { reason: reasons::warning(warning), rule, object, uri, text: warning.to_string() }
+        finding(&reasons::warning(warning), rule, self.node(node), warning.to_string())
     }
 
     /// A Conferencing Node by its name, as it is configured.

@@ -2,6 +2,7 @@
 //!
 //! It relies on `precheck` for what stands in the way.
 
+use answers::{Check, Finding, ReleaseRow};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -9,9 +10,10 @@ use axum::routing::post;
 use axum::{Json, Router};
 use fleet::platform::StartCheck;
 use fleet::policy::Policy;
+use fleet::version::Release;
 use serde_json::{Map, Value, json};
 
-use super::precheck::{Finding, Findings, findings, of_the_core, of_the_shell};
+use super::precheck::{Findings, findings, of_the_core, of_the_shell};
 use super::{held_packages, policy};
 use crate::driver::Started;
 use crate::packages::HeldPackage;
@@ -29,13 +31,11 @@ pub(super) fn routes() -> Router<Api> {
     both(CHECK, post(check)).merge(both(START, post(start)))
 }
 
-async fn check(State(api): State<Api>, Fields(body): Fields) -> Result<Json<Value>, Refusal> {
+async fn check(State(api): State<Api>, Fields(body): Fields) -> Result<Json<Check>, Refusal> {
     only_known(&body, "upgrade_check")?;
     let policy = policy_of(&api, &body, "upgrade_check")?;
     let held = package_of(&api, &body, "upgrade_check").await?;
-    let mut answer = checked(&api, &held).await?;
-    answer["policy"] = policy::shown(&policy);
-    Ok(Json(answer))
+    Ok(Json(Check { policy: Some(policy::shown(&policy)), ..checked(&api, &held).await? }))
 }
 
 async fn start(State(api): State<Api>, Fields(body): Fields) -> Result<Response, Refusal> {
@@ -58,15 +58,16 @@ fn only_known(body: &Map<String, Value>, resource: &'static str) -> Result<(), R
 }
 
 /// The blockers and warnings of a start of this package now, with the releases.
-pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
+pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Check, Refusal> {
     let Findings { blockers, warnings } = findings(api, held);
     let current = api.committer().read(|fleet, _| fleet.platform.release);
-    Ok(json!({
-        "package": held_packages::object(api, held).await?,
-        "current": release(current),
-        "blockers": shown(&blockers),
-        "warnings": shown(&warnings),
-    }))
+    Ok(Check {
+        package: held_packages::object(api, held).await?,
+        current: Some(release(current)),
+        blockers,
+        warnings,
+        policy: None,
+    })
 }
 
 /// Starts a run, or refuses with all blockers. The caller holds `api.packages`.
@@ -79,7 +80,7 @@ pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Resu
         Ok(Started { run, warnings }) => {
             let known = of_the_core(api, |_, _| StartCheck { warnings, ..StartCheck::default() });
             let warnings = [known.warnings, ours.warnings].concat();
-            Ok(json!({"run": run, "warnings": shown(&warnings)}))
+            Ok(json!({"run": run, "warnings": warnings}))
         }
         Err(blockers) => {
             let found = of_the_core(api, |_, _| StartCheck { blockers, ..StartCheck::default() });
@@ -89,18 +90,18 @@ pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Resu
 }
 
 fn blocked(blockers: &[Finding]) -> Refusal {
-    let sentences: Vec<&str> = blockers.iter().map(Finding::text).collect();
+    let sentences: Vec<&str> = blockers.iter().map(|blocker| blocker.text.as_str()).collect();
     Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {}", sentences.join("; ")), HINT)
-        .with("blockers", shown(blockers))
+        .with("blockers", json!(blockers))
 }
 
-fn shown(found: &[Finding]) -> Value {
-    found.iter().map(Finding::shown).collect()
-}
-
-/// The JSON of a release.
-pub(crate) fn release(release: fleet::version::Release) -> Value {
-    json!({"version": release.version.to_string(), "build": release.build, "release_text": release.to_string()})
+/// A release in an answer.
+pub(crate) fn release(release: Release) -> ReleaseRow {
+    ReleaseRow {
+        version: release.version.to_string(),
+        build: release.build.0,
+        release_text: release.to_string(),
+    }
 }
 
 /// The default policy with what the request overrides.

@@ -232,7 +232,7 @@ async fn finish(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Res
     if validate_only {
         let mut answer = receipt(&api, &upload).await?;
         answer["removed_packages"] = removed;
-        answer["check"] = start::checked(&api, &held).await?;
+        answer["check"] = json!(start::checked(&api, &held).await?);
         answer["next_url"] = CONFIRM.into();
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
@@ -352,7 +352,7 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     if let Some(manifest) = manifest
         && let Ok(held) = held_packages::find(api, *manifest).await
     {
-        brought = held_packages::object(api, &held).await?;
+        brought = json!(held_packages::object(api, &held).await?);
     }
     let (current, created, active) = api.committer().read(|fleet, _: Time| {
         let shown = |at: Time| time::text(fleet.shown(at));

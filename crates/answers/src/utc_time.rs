@@ -1,32 +1,38 @@
-//! Times of the API: read, and printed with their zone and how long ago they were. Reads this machine's clock only in
-//! [`UtcTime::now`].
+//! Times of the API: UTC, ISO 8601 without a zone there, printed with their zone and how long ago they were.
 
 use std::fmt;
 
-use fleet::time::Span;
+use fleet::time::{Span, Wall};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A time of the API: UTC, written without a zone there and printed with one here.
+/// A moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct UtcTime(pub(crate) Timestamp);
+pub struct UtcTime(pub Timestamp);
 
 impl UtcTime {
-    /// The moment on this machine's clock.
-    pub(crate) fn now() -> Self {
-        Self(Timestamp::now())
+    /// A time of the wall clock. The platform's own time must not be shown: `Fleet::shown` converts it.
+    pub fn of(wall: Wall) -> Self {
+        let milliseconds = i64::try_from(wall.0).unwrap_or(i64::MAX);
+        Self(Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX))
+    }
+
+    /// As the API has it, such as `2026-11-23T18:05:27.000000`: always with six digits of fraction, so that clients that
+    /// parse strictly can read it.
+    pub fn text(self) -> String {
+        self.0.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
     }
 
     /// How long after `earlier`; zero if it was before.
-    pub(crate) fn since(self, earlier: Self) -> Span {
+    pub fn since(self, earlier: Self) -> Span {
         let millis = self.0.as_millisecond().saturating_sub(earlier.0.as_millisecond());
         Span(u64::try_from(millis).unwrap_or(0))
     }
 
     /// `2026-11-23 18:05:52Z (3 min ago)`.
-    pub(crate) fn ago(self, now: Self) -> String {
+    pub fn ago(self, now: Self) -> String {
         if self > now {
             format!("{self} (in {})", self.since(now))
         } else {
@@ -35,7 +41,7 @@ impl UtcTime {
     }
 
     /// The time of day alone, for lines that follow each other: `18:05:52Z`.
-    pub(crate) fn clock(self) -> String {
+    pub fn clock(self) -> String {
         self.0.strftime("%H:%M:%SZ").to_string()
     }
 }
@@ -43,6 +49,12 @@ impl UtcTime {
 impl fmt::Display for UtcTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.strftime("%Y-%m-%d %H:%M:%SZ"))
+    }
+}
+
+impl Serialize for UtcTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
     }
 }
 
@@ -81,5 +93,17 @@ mod tests {
         assert_eq!(then.ago(now), "2026-11-23 18:05:52Z (3 min ago)");
         assert_eq!(now.ago(then), "2026-11-23 18:08:52Z (in 3 min)");
         assert_eq!(then.clock(), "18:05:52Z");
+    }
+
+    #[test]
+    fn time_has_six_digits_of_fraction_and_no_zone_and_is_read_back() {
+        let check = |milliseconds, expected: &str| {
+            let time = UtcTime::of(Wall(milliseconds));
+            assert_eq!(time.text(), expected);
+            assert_eq!(parse(expected).unwrap().text(), expected);
+        };
+        check(0, "1970-01-01T00:00:00.000000");
+        check(1_606_509_644_605, "2020-11-27T20:40:44.605000");
+        check(u64::MAX, "9999-12-30T22:00:00.999999");
     }
 }
