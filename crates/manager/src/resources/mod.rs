@@ -36,6 +36,7 @@ pub(crate) use shape::Shape;
 /// Every resource.
 pub(crate) static ALL: &[&Resource] = &[
     &configuration::account::ACCOUNT,
+    &configuration::authentication::AUTHENTICATION,
     &configuration::conference::CONFERENCE,
     &configuration::conference_alias::CONFERENCE_ALIAS,
     &configuration::oauth2_client::OAUTH2_CLIENT,

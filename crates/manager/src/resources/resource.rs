@@ -181,6 +181,16 @@ impl Resource {
         }
     }
 
+    /// A resource of the configuration with one object, number 1, which a migration makes and nobody deletes.
+    pub(crate) const fn singleton(name: &'static str) -> Self {
+        Self {
+            list: &[Verb::Get],
+            detail: &[Verb::Get, Verb::Put, Verb::Patch],
+            most: 1,
+            ..Self::configuration(name)
+        }
+    }
+
     /// The path of its list.
     pub(crate) fn path(&self) -> String {
         format!("{}{}/", self.area.path(), self.name)

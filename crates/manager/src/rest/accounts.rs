@@ -18,7 +18,8 @@ use super::route::both;
 use crate::auth::logins::{Credentials, LoginError};
 use crate::auth::{device, first_password, password};
 use crate::store::accounts::{self, Account};
-use crate::store::{Store, StoreError};
+use crate::store::authentication::{self, Basic};
+use crate::store::{Connection, Store, StoreError};
 
 /// The name of the first account, as in the compatible API.
 pub(crate) const FIRST: &str = "admin";
@@ -54,6 +55,21 @@ pub async fn first_account<E: From<StoreError>>(
 /// The account of this name, if it may log in.
 pub(crate) async fn find(store: &Store, user: String) -> Result<Option<Account>, Refusal> {
     Ok(store.read(move |connection| accounts::find(connection, &user)).await?)
+}
+
+/// The same for a request with HTTP Basic, which is refused where the operator has set that.
+pub(crate) async fn find_for_basic(store: &Store, user: String) -> Result<Option<Account>, Refusal> {
+    let read = move |connection: &Connection| {
+        Ok::<_, StoreError>((authentication::read(connection)?.basic, accounts::find(connection, &user)?))
+    };
+    match store.read(read).await? {
+        (Basic::Accepted, account) => Ok(account),
+        (Basic::Refused, _) => Err(Refusal::new(
+            Kind::Unauthenticated,
+            "this platform refuses passwords in requests to the API (api_oauth2_disable_basic)",
+            "ask for an access token at /oauth/token/ with an OAuth2 client",
+        )),
+    }
 }
 
 /// Changes the password of the account that sends the request. The old one is needed again, and a wrong one

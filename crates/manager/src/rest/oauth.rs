@@ -16,10 +16,8 @@ use super::route::both;
 use crate::auth::oauth::{self, AccessToken, NotAToken, TokenRequest, Why, claimed_client, verify};
 use crate::store::accounts::Account;
 use crate::store::assertions::admit;
+use crate::store::authentication;
 use crate::store::oauth::{Client, find};
-
-/// How long an access token is valid.
-const LIFE: Span = Span::hours(1);
 
 pub(super) fn routes() -> Router<Api> {
     both("/oauth/token/", post(token))
@@ -27,8 +25,8 @@ pub(super) fn routes() -> Router<Api> {
 
 async fn token(State(api): State<Api>, Source(source): Source, request: Request) -> Response {
     match give(&api, request).await {
-        Ok((token, scopes)) => {
-            let seconds = LIFE.0 / 1_000;
+        Ok(Given { token, life, scopes }) => {
+            let seconds = life.0 / 1_000;
             Json(json!({
                 "access_token": token.to_string(), "token_type": "Bearer", "expires_in": seconds,
                 "scope": scopes.join(" "),
@@ -41,6 +39,15 @@ async fn token(State(api): State<Api>, Source(source): Source, request: Request)
             refused(&refusal)
         }
     }
+}
+
+/// A token for a client.
+struct Given {
+    token: AccessToken,
+    /// How long it is valid.
+    life: Span,
+    /// What it was asked for.
+    scopes: Vec<&'static str>,
 }
 
 /// Why there is no token.
@@ -63,7 +70,7 @@ impl From<Refusal> for Failed {
     }
 }
 
-async fn give(api: &Api, request: Request) -> Result<(AccessToken, Vec<&'static str>), Failed> {
+async fn give(api: &Api, request: Request) -> Result<Given, Failed> {
     let TokenRequest { assertion, scopes } = TokenRequest::read(&read_form(request).await?)?;
     let named = claimed_client(&assertion)?;
     let unknown = || Failed::OAuth(Why::UnknownClient.refusal());
@@ -72,9 +79,11 @@ async fn give(api: &Api, request: Request) -> Result<(AccessToken, Vec<&'static 
     let now = api.committer().wall();
     let verified = verify(&assertion, &named, &client.key, &api.context.token_urls, now)?;
     api.committer().store().write(move |tx| admit(tx, &verified, now)).await.map_err(Refusal::from)??;
+    let settings = api.committer().store().read(authentication::read).await.map_err(Refusal::from)?;
     tracing::info!(client = client.name, "an access token was given");
-    let expires = Wall(now.0.saturating_add(LIFE.0));
-    Ok((AccessToken::issue(id, client.role, &client.token_key, expires), scopes))
+    let life = settings.token_life;
+    let expires = Wall(now.0.saturating_add(life.0));
+    Ok(Given { token: AccessToken::issue(id, client.role, &client.token_key, expires), life, scopes })
 }
 
 async fn client(api: &Api, id: Uuid) -> Result<Option<Client>, Refusal> {

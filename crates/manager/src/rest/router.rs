@@ -82,7 +82,7 @@ async fn authenticated(State(api): State<Api>, request: Request, next: Next) -> 
     }
     let credentials = Credentials::of(request.headers())?;
     let Source(source) = Source::of(request.extensions());
-    let account = accounts::find(api.committer().store(), credentials.user.clone()).await?;
+    let account = accounts::find_for_basic(api.committer().store(), credentials.user.clone()).await?;
     let hash = account.as_ref().map(|account| account.password.clone());
     let logged_in = api.logins.check(&credentials, hash, source).await?;
     // Without an account no password is right.

@@ -6,6 +6,7 @@
 pub(crate) mod accounts;
 pub(crate) mod assertions;
 pub(crate) mod audit;
+pub(crate) mod authentication;
 pub(crate) mod certificates;
 pub(crate) mod enrolments;
 mod entry;

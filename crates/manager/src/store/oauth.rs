@@ -58,6 +58,18 @@ pub(crate) fn find(connection: &Connection, client: Uuid) -> Result<Option<Clien
         .transpose()
 }
 
+/// Whether a client may use the API and change accounts.
+///
+/// # Errors
+/// The database reports an error.
+pub(crate) fn is_manageable(tx: &Transaction<'_>) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM oauth2_client JOIN role ON role.id = oauth2_client.role
+               WHERE client_id IS NOT NULL AND public_key IS NOT NULL AND token_key IS NOT NULL
+               AND ?1 IN (SELECT value FROM json_each(role.body, '$.permissions'))
+               AND ?2 IN (SELECT value FROM json_each(role.body, '$.permissions')))";
+    Ok(tx.query_row(sql, [Permission::UseApi.id(), Permission::Accounts.id()], |row| row.get(0))?)
+}
+
 /// A client without its permissions, and the text of these; none if it was never completed.
 fn row(row: &Row<'_>) -> rusqlite::Result<Option<(Client, String)>> {
     let (algorithm, public): (Option<String>, Option<Vec<u8>>) = (row.get(1)?, row.get(2)?);

@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "clients that log in with an assertion", sql: OAUTH2_CLIENTS },
     Migration { title: "certificates of the operator", sql: CERTIFICATES },
     Migration { title: "assertions that were used", sql: ASSERTIONS },
+    Migration { title: "how accounts and clients prove who they are", sql: AUTHENTICATION },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -209,4 +210,10 @@ const ASSERTIONS: &str = "
 CREATE TABLE oauth2_assertion (client TEXT NOT NULL, id BLOB NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (client, id))
     WITHOUT ROWID;
 CREATE INDEX oauth2_assertion_expires ON oauth2_assertion (expires);
+";
+
+/// Release 34.1 has settings of logins: one object, whose fields have their initial values until they are written.
+const AUTHENTICATION: &str = "
+CREATE TABLE authentication (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL DEFAULT '{}');
+INSERT INTO authentication (id) VALUES (1);
 ";

@@ -1,6 +1,7 @@
 //! What the operator configures. Each file declares one resource.
 
 pub(crate) mod account;
+pub(crate) mod authentication;
 pub(crate) mod conference;
 pub(crate) mod conference_alias;
 pub(crate) mod oauth2_client;

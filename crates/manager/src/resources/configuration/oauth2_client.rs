@@ -1,6 +1,6 @@
 //! `configuration/v1/oauth2_client/`: tools that log in with a signed assertion instead of a password.
 
-use crate::resources::{Case, Created, Field, Permission, Resource, Shape, Verb};
+use crate::resources::{Affects, Case, Created, Field, Permission, Resource, Shape, Verb};
 
 /// Its name for the operator.
 pub(crate) const CLIENT_NAME: Field = Field::text("client_name", Shape::Name(250))
@@ -15,6 +15,7 @@ pub(crate) static OAUTH2_CLIENT: Resource = Resource {
     plural: "OAuth2 clients",
     help: "A tool that asks for access tokens with an assertion that it has signed.",
     most: 1_000,
+    affects: Affects::Accounts,
     list: &[Verb::Get, Verb::Post, Verb::Patch, Verb::Delete],
     created: Created::OAuthClient,
     natural: Some(CLIENT_NAME.name),

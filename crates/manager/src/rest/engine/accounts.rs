@@ -11,7 +11,8 @@ use crate::resources::{CoreFacts, FieldErrors, Kind, Resource};
 use crate::rest::Api;
 use crate::rest::accounts::FIRST;
 use crate::rest::error::{Kind as RefusalKind, Refusal};
-use crate::store::{Transaction, accounts, objects};
+use crate::store::authentication::{self, Basic};
+use crate::store::{Transaction, accounts, oauth, objects};
 
 /// Replaces the password in a request by its hash. Hashing takes tens of milliseconds, so it is done before the
 /// transaction, one at a time: whoever may change accounts must not be able to occupy the machine with it.
@@ -68,12 +69,21 @@ pub(super) fn ends_first_password(change: &Change) -> bool {
 
 /// Refuses a change after which nobody could manage the accounts.
 pub(super) fn check_manageable(tx: &Transaction<'_>) -> Result<(), Refusal> {
-    if accounts::is_manageable(tx)? {
-        return Ok(());
+    if !accounts::is_manageable(tx)? {
+        return Err(Refusal::new(
+            RefusalKind::Conflict,
+            "no active account would be left that may manage the accounts",
+            "give another active account a role with the permissions use_api and accounts first",
+        ));
     }
-    Err(Refusal::new(
-        RefusalKind::Conflict,
-        "no active account would be left that may manage the accounts",
-        "give another active account a role with the permissions use_api and accounts first",
-    ))
+    match authentication::read(tx)?.basic {
+        Basic::Accepted => Ok(()),
+        Basic::Refused if oauth::is_manageable(tx)? => Ok(()),
+        Basic::Refused => Err(Refusal::new(
+            RefusalKind::Conflict,
+            "the API would refuse passwords, and no OAuth2 client would be left that may manage the accounts",
+            "give an OAuth2 client a role with the permissions use_api and accounts first, or set \
+             api_oauth2_disable_basic of authentication/1/ to false",
+        )),
+    }
 }

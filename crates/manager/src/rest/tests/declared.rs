@@ -13,6 +13,11 @@ fn is_made(of: &Resource) -> bool {
     of.served == Served::Table && of.list.contains(&Verb::Post)
 }
 
+/// Whether a resource has one object, which is there from the start.
+fn is_singleton(of: &Resource) -> bool {
+    of.served == Served::Table && !of.list.contains(&Verb::Post) && of.detail.contains(&Verb::Patch)
+}
+
 /// A path below the API of a URI.
 fn below(uri: &str) -> &str {
     uri.strip_prefix(API).unwrap()
@@ -106,6 +111,25 @@ async fn object_of_every_resource_is_made_read_sent_back_and_removed() {
         refuses_wrong_types(&kit, of, &one).await;
         kit.call("DELETE", &one, json!({})).await.expect(204);
         kit.get(&one).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn only_object_of_a_resource_is_there_from_the_start_and_stays() {
+    let kit = Kit::new().await;
+    for of in ALL.iter().filter(|of| is_singleton(of)) {
+        let (list, one) = (below(&of.path()).to_string(), below(&of.uri(1)).to_string());
+        assert_eq!(kit.get(&list).await.expect(200)["meta"]["total_count"], 1, "{}", of.name);
+        let shown = kit.get(&one).await.expect(200);
+        let schema = kit.get(&format!("{list}schema/")).await.expect(200);
+        assert_eq!(names(&shown), names(&schema["fields"]), "{}", of.name);
+        kit.call("PUT", &one, shown.clone()).await.expect(204);
+        assert_eq!(kit.get(&one).await.expect(200), shown, "{}", of.name);
+        refuses_wrong_types(&kit, of, &one).await;
+        for (method, path) in [("POST", &list), ("PATCH", &list), ("DELETE", &list), ("DELETE", &one)] {
+            kit.call(method, path, json!({})).await.expect(405);
+        }
+        kit.get(&format!("{list}2/")).await.expect(404);
     }
 }
 

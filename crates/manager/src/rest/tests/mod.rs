@@ -3,6 +3,7 @@
 mod kit;
 
 mod accounts;
+mod authentication;
 mod bodies;
 mod calls;
 mod certificates;

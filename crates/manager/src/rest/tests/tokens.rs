@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use super::kit::{API, Answer, Kit};
 
-const CLIENTS: &str = "/configuration/v1/oauth2_client/";
+pub(super) const CLIENTS: &str = "/configuration/v1/oauth2_client/";
 
 /// A client with the role of viewers, and its private key.
-async fn client(kit: &Kit) -> (String, String) {
+pub(super) async fn client(kit: &Kit) -> (String, String) {
     let made = kit.call("POST", CLIENTS, json!({"client_name": "monitor", "role": 3})).await.expect(201);
     let text = |name: &str| made[name].as_str().unwrap().to_string();
     (text("client_id"), text("private_key_jwt"))
 }
 
-fn assertion(client: &str, key: &str, audience: &str, id: &str) -> String {
+pub(super) fn assertion(client: &str, key: &str, audience: &str, id: &str) -> String {
     let now = jiff::Timestamp::now().as_second();
     let claims =
         json!({"iss": client, "sub": client, "aud": audience, "iat": now, "exp": now + 300, "jti": id});
@@ -25,7 +25,7 @@ fn assertion(client: &str, key: &str, audience: &str, id: &str) -> String {
     encode(&Header::new(Algorithm::ES256), &claims, &key).unwrap()
 }
 
-async fn ask(kit: &Kit, assertion: &str) -> Answer {
+pub(super) async fn ask(kit: &Kit, assertion: &str) -> Answer {
     let form = format!(
         "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
          client-assertion-type%3Ajwt-bearer&client_assertion={assertion}&scope=use_api"
@@ -34,13 +34,13 @@ async fn ask(kit: &Kit, assertion: &str) -> Answer {
     kit.send(request.body(Body::from(form)).unwrap()).await
 }
 
-async fn with(kit: &Kit, token: &str, method: &str, path: &str) -> Answer {
+pub(super) async fn with(kit: &Kit, token: &str, method: &str, path: &str) -> Answer {
     let request = Request::builder().method(method).uri(format!("{API}{path}"));
     let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     kit.send(request.body(Body::from("{}")).unwrap()).await
 }
 
-const HERE: &str = "https://manager.example/oauth/token/";
+pub(super) const HERE: &str = "https://manager.example/oauth/token/";
 
 #[tokio::test]
 async fn client_with_a_signed_assertion_may_do_what_its_role_says() {
