@@ -6,7 +6,7 @@ use fleet::status::Status;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{PastRun, UtcTime};
+use crate::{Finding, PastRun, UtcTime};
 
 /// The platform and its upgrade at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct UpgradeStatus {
     /// Every Conferencing Node.
     #[serde(default)]
     pub nodes: Vec<Node>,
+    /// What should be known beside the run.
+    #[serde(default)]
+    pub warnings: Vec<Finding>,
 }
 
 /// The Management Node.

@@ -1,5 +1,6 @@
-//! The answers of the management API that `answers` has no type for, as far as they are read here. Fields that are not known are ignored, and those
-//! that a release may leave out are optional. Texts are printed as the Management Node sends them.
+//! The answers of the management API that `answers` has no type for, as far as they are read here. Fields that are not
+//! known are ignored, and those that a release may leave out are optional. Texts are printed as the Management Node sends
+//! them.
 
 use answers::UtcTime;
 use serde::Deserialize;

@@ -36,7 +36,7 @@ pub(crate) fn purpose(check: &Check, canvas: Canvas) -> Vec<String> {
 /// All blockers and warnings, and one line with the result.
 pub(crate) fn verdict(check: &Check, canvas: Canvas) -> Vec<String> {
     let mut lines = items("blocked:", Tone::Bad, &check.blockers, canvas);
-    lines.extend(items("warning:", Tone::Busy, &check.warnings, canvas));
+    lines.extend(warnings(&check.warnings, canvas));
     let closing = match (check.blockers.len(), check.warnings.len()) {
         (0, 0) => canvas.paint.tone(Tone::Good, "Nothing blocks the upgrade."),
         (0, 1) => "Nothing blocks the upgrade; read the warning.".into(),
@@ -48,6 +48,11 @@ pub(crate) fn verdict(check: &Check, canvas: Canvas) -> Vec<String> {
     };
     lines.push(closing);
     lines
+}
+
+/// All warnings.
+pub(crate) fn warnings(all: &[Finding], canvas: Canvas) -> Vec<String> {
+    items("warning:", Tone::Busy, all, canvas)
 }
 
 /// Blockers or warnings, each with a word before its wrapped text.

@@ -4,6 +4,7 @@
 use fleet::time::Span;
 
 use super::Canvas;
+use super::check::warnings;
 use super::node_state::upgraded;
 use super::rows::nodes;
 use crate::api::release;
@@ -19,6 +20,7 @@ pub(crate) fn status(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
     let manager = (view.manager.name.as_str(), view.manager.start_fault.as_deref());
     let machines = view.nodes.iter().map(|node| (node.name.as_str(), node.start_fault.as_deref()));
     lines.extend(canvas.start_faults(std::iter::once(manager).chain(machines)));
+    lines.extend(warnings(&view.warnings, canvas));
     lines.extend(calls(view, canvas));
     lines
 }
@@ -225,6 +227,17 @@ Management Node mgr: 34.1 (34100), No upgrade in progress
 Calls: 3 now, carried 10, refused in maintenance mode 2, refused otherwise 0,
 vanished 0";
         check(&status(&samples::ended("complete"), canvas(80)), 80, expected);
+    }
+
+    #[test]
+    fn warning_of_a_companion_system_is_shown_with_its_rule_and_place_r28() {
+        let mut view = samples::ended("complete");
+        let uri = "/api/admin/configuration/v1/companion_system/1/";
+        let warning = serde_json::json!({"text": "teams runs 34", "rule": "R28", "uri": uri});
+        view.warnings = vec![serde_json::from_value(warning).unwrap()];
+        let lines = status(&view, canvas(80));
+        let at = lines.iter().position(|line| line == "warning: teams runs 34").expect("no warning");
+        assert_eq!(lines[at + 1].trim(), format!("{uri} (R28)"));
     }
 
     #[test]

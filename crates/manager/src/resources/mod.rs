@@ -37,6 +37,7 @@ pub(crate) use shape::Shape;
 pub(crate) static ALL: &[&Resource] = &[
     &configuration::account::ACCOUNT,
     &configuration::authentication::AUTHENTICATION,
+    &configuration::companion_system::COMPANION_SYSTEM,
     &configuration::conference::CONFERENCE,
     &configuration::conference_alias::CONFERENCE_ALIAS,
     &configuration::oauth2_client::OAUTH2_CLIENT,

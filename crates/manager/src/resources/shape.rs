@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use edge::text::is_hidden;
+use fleet::version::Version;
 
 /// The allowed form of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) enum Shape {
     Ipv6Address,
     /// An IPv4 netmask: ones, then zeros.
     Netmask,
+    /// The version of a release, such as `34.1`.
+    Version,
 }
 
 /// The longest domain, in characters, as in the compatible API.
@@ -32,6 +35,9 @@ const DOMAIN_LENGTH: usize = 192;
 
 /// The longest label of a name, in characters (RFC 1035 section 2.3.4).
 const LABEL_LENGTH: usize = 63;
+
+/// The longest version, in characters: two numbers of 16 bits and a dot.
+const VERSION_LENGTH: usize = 11;
 
 /// The message for a name with invisible characters, which may look like another.
 const UNSEEN: &str = "Leave characters out that cannot be seen.";
@@ -42,6 +48,7 @@ pub(crate) fn canonical(text: &str, shape: Shape) -> String {
         Shape::Address | Shape::Ipv6Address => {
             text.parse().map_or_else(|_| text.into(), |address: IpAddr| address.to_string())
         }
+        Shape::Version => text.parse().map_or_else(|_| text.into(), |version: Version| version.to_string()),
         Shape::Text(_)
         | Shape::Lines(_)
         | Shape::Name(_)
@@ -61,6 +68,7 @@ pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
         Shape::Hostname => LABEL_LENGTH,
         Shape::Domain => DOMAIN_LENGTH,
         Shape::Address | Shape::Ipv6Address | Shape::Netmask => 45,
+        Shape::Version => VERSION_LENGTH,
     };
     let length = text.chars().count();
     if length > longest {
@@ -92,6 +100,7 @@ pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
             refuse(is_host_address(text) && text.contains(':'), "Enter the IPv6 address of one machine.")
         }
         Shape::Netmask => refuse(is_netmask(text), "Enter a netmask such as 255.255.255.0."),
+        Shape::Version => refuse(text.parse::<Version>().is_ok(), "Enter a version such as 34.1."),
     }
 }
 
@@ -159,5 +168,10 @@ mod tests {
         check("255.255.254.0", Shape::Netmask, true);
         check("255.255.255.255", Shape::Netmask, true);
         check("255.0.255.0", Shape::Netmask, false);
+        check("34.1", Shape::Version, true);
+        check("34", Shape::Version, true);
+        check("34.1.2", Shape::Version, false);
+        check("v34", Shape::Version, false);
+        assert_eq!(canonical("34.0", Shape::Version), canonical("34", Shape::Version));
     }
 }

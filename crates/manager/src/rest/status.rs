@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::error::Refusal;
 use super::route::both;
+use super::upgrade::companion_warnings;
 use super::views::ViewContext;
 use crate::auth::first_password;
 use crate::driver::NodeRuntime;
@@ -28,7 +29,8 @@ pub(super) fn routes() -> Router<Api> {
 
 async fn upgrade(State(api): State<Api>) -> Result<Json<UpgradeStatus>, Refusal> {
     let details = StoredDetails::read(&api).await?;
-    Ok(Json(details.view(&api, |view| view.upgrade())))
+    let warnings = companion_warnings(&api).await?;
+    Ok(Json(UpgradeStatus { warnings, ..details.view(&api, |view| view.upgrade()) }))
 }
 
 async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {

@@ -41,7 +41,7 @@ pub(crate) struct ViewContext<'a> {
 }
 
 impl ViewContext<'_> {
-    /// The Upgrade status page (R22).
+    /// The Upgrade status page (R22), without warnings of what the fleet does not know.
     pub(crate) fn upgrade(self) -> UpgradeStatus {
         let platform = &self.fleet.platform;
         UpgradeStatus {
@@ -51,6 +51,7 @@ impl ViewContext<'_> {
             run: platform.run.as_ref().map(|run| self.run(run)),
             last_run: platform.last_run.as_ref().map(|run| ended_run(run, &platform.wall)),
             nodes: self.fleet.nodes().iter().map(|(id, node)| self.node(id, node)).collect(),
+            warnings: Vec::new(),
         }
     }
 

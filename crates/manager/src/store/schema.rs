@@ -23,6 +23,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "certificates of the operator", sql: CERTIFICATES },
     Migration { title: "assertions that were used", sql: ASSERTIONS },
     Migration { title: "how accounts and clients prove who they are", sql: AUTHENTICATION },
+    Migration { title: "companion systems", sql: COMPANION_SYSTEMS },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -216,4 +217,13 @@ CREATE INDEX oauth2_assertion_expires ON oauth2_assertion (expires);
 const AUTHENTICATION: &str = "
 CREATE TABLE authentication (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL DEFAULT '{}');
 INSERT INTO authentication (id) VALUES (1);
+";
+
+/// Release 34.1 knows systems beside the platform that have to run its version.
+const COMPANION_SYSTEMS: &str = "
+CREATE TABLE companion_system (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    body TEXT NOT NULL DEFAULT '{}'
+);
 ";

@@ -59,6 +59,7 @@ fn text(shape: Shape, n: usize) -> String {
         Shape::Address => format!("10.0.0.{n}"),
         Shape::Ipv6Address => format!("2001:db8::{n}"),
         Shape::Netmask => "255.255.255.0".into(),
+        Shape::Version => format!("34.{n}"),
     }
 }
 

@@ -7,6 +7,7 @@ mod authentication;
 mod bodies;
 mod calls;
 mod certificates;
+mod companions;
 mod declared;
 mod engine;
 mod logins;

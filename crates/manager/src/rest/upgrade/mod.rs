@@ -1,6 +1,7 @@
 //! What the API has for upgrades alone: packages with their upload, and the start of a run.
 
 mod admission;
+mod companions;
 mod held_packages;
 mod policy;
 mod precheck;
@@ -12,6 +13,7 @@ use axum::Router;
 
 use super::Api;
 
+pub(super) use companions::of_the_platform as companion_warnings;
 pub(super) use policy::shown as policy_shown;
 pub(super) use upload_store::UploadLocks;
 

@@ -12,8 +12,10 @@ use fleet::time::Time;
 use package::NotAdmitted;
 use serde_json::{Value, json};
 
+use super::companions::{self, Against};
 use crate::packages::{self, HeldPackage};
 use crate::resources::{configured, upgrade};
+use crate::rest::error::Refusal;
 use crate::rest::{Api, reasons};
 
 /// Everything that a check finds.
@@ -27,23 +29,30 @@ pub(crate) struct Findings {
 
 /// A blocker or a warning. `reason` is an object with its token and what tools need to know of it; the rule is there if the
 /// operator's rules ask for it; the place is a name, and the URI where it is put right.
-fn finding(reason: &Value, rule: Option<&str>, (object, uri): (String, String), text: String) -> Finding {
+pub(super) fn finding(
+    reason: &Value,
+    rule: Option<&str>,
+    (object, uri): (String, String),
+    text: String,
+) -> Finding {
     let reason = reason.as_object().cloned().unwrap_or_default();
     Finding { reason, rule: rule.map(Into::into), object: Some(object), uri: Some(uri), text }
 }
 
 /// Everything that a check of this package finds now.
-pub(crate) fn findings(api: &Api, held: &HeldPackage) -> Findings {
+pub(crate) async fn findings(api: &Api, held: &HeldPackage) -> Result<Findings, Refusal> {
     let mut all = of_the_core(api, |fleet, now| fleet.check_start(&held.for_run(), now));
-    let ours = of_the_shell(api, held);
+    let ours = of_the_shell(api, held).await?;
     all.blockers.extend(ours.blockers);
     all.warnings.extend(ours.warnings);
-    all
+    Ok(all)
 }
 
 /// What the core cannot know.
-pub(crate) fn of_the_shell(api: &Api, held: &HeldPackage) -> Findings {
-    Findings { blockers: expired(api, held).into_iter().collect(), warnings: Vec::new() }
+pub(crate) async fn of_the_shell(api: &Api, held: &HeldPackage) -> Result<Findings, Refusal> {
+    let warnings =
+        companions::warnings(api, Against::Upgrade(held.verified.manifest().release().version)).await?;
+    Ok(Findings { blockers: expired(api, held).into_iter().collect(), warnings })
 }
 
 /// What the core finds, or has found.

@@ -59,7 +59,7 @@ fn only_known(body: &Map<String, Value>, resource: &'static str) -> Result<(), R
 
 /// The blockers and warnings of a start of this package now, with the releases.
 pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Check, Refusal> {
-    let Findings { blockers, warnings } = findings(api, held);
+    let Findings { blockers, warnings } = findings(api, held).await?;
     let current = api.committer().read(|fleet, _| fleet.platform.release);
     Ok(Check {
         package: held_packages::object(api, held).await?,
@@ -72,9 +72,9 @@ pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Check, Refu
 
 /// Starts a run, or refuses with all blockers. The caller holds `api.packages`.
 pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
-    let ours = of_the_shell(api, held);
+    let ours = of_the_shell(api, held).await?;
     if !ours.blockers.is_empty() {
-        return Err(blocked(&findings(api, held).blockers));
+        return Err(blocked(&findings(api, held).await?.blockers));
     }
     match api.committer().start(held.for_run(), policy).await? {
         Ok(Started { run, warnings }) => {
