@@ -48,6 +48,7 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "conference_alias/",
     "account/",
     "companion_system/",
+    "global/1/",
     "authentication/1/",
     "role/",
     "permission/",
@@ -188,7 +189,7 @@ async fn checked(answer: Response<Body>) -> Value {
 const EMPTY: &str = "
 DELETE FROM conference_alias; DELETE FROM conference; DELETE FROM worker_vm; DELETE FROM system_location;
 DELETE FROM upload; DELETE FROM package; DELETE FROM enrolment; DELETE FROM journal; DELETE FROM audit;
-DELETE FROM oauth2_client; DELETE FROM companion_system; UPDATE authentication SET body = '{}';
+DELETE FROM oauth2_client; DELETE FROM companion_system; DELETE FROM session; UPDATE authentication SET body = '{}'; UPDATE global SET body = '{}';
 DELETE FROM account; DELETE FROM role; INSERT INTO role SELECT * FROM role_kept;
 INSERT INTO account SELECT * FROM account_kept; DELETE FROM sqlite_sequence;
 ";

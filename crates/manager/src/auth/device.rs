@@ -51,11 +51,23 @@ pub(crate) fn token_in(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
+/// Where a browser shows a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShownTo {
+    /// In requests to the management API.
+    Api,
+    /// At the page where people log in.
+    Pages,
+}
+
 /// The header that sets the token after a login.
-pub(crate) fn cookie(token: &str) -> Option<HeaderValue> {
-    let text = format!(
-        "{COOKIE}={token}; Path=/api/admin/; Max-Age={KEPT_SECONDS}; Secure; HttpOnly; SameSite=Strict"
-    );
+pub(crate) fn cookie(token: &str, shown_to: ShownTo) -> Option<HeaderValue> {
+    let path = match shown_to {
+        ShownTo::Api => "/api/admin/",
+        ShownTo::Pages => "/admin/",
+    };
+    let text =
+        format!("{COOKIE}={token}; Path={path}; Max-Age={KEPT_SECONDS}; Secure; HttpOnly; SameSite=Strict");
     HeaderValue::from_str(&text).ok()
 }
 
@@ -67,11 +79,11 @@ fn message(user: &str, id: DeviceId) -> Vec<u8> {
     [PURPOSE, &id.0, user.as_bytes()].concat()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
+pub(super) fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
     if hex.len() != 2 * N || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }

@@ -8,6 +8,7 @@ mod throttle;
 pub(crate) mod device;
 pub(crate) mod logins;
 pub(crate) mod password;
+pub(crate) mod sessions;
 
 pub mod first_password;
 pub mod oauth;

@@ -40,6 +40,8 @@ pub(crate) static ALL: &[&Resource] = &[
     &configuration::companion_system::COMPANION_SYSTEM,
     &configuration::conference::CONFERENCE,
     &configuration::conference_alias::CONFERENCE_ALIAS,
+    &configuration::global::GLOBAL,
+    &configuration::management_vm::MANAGEMENT_VM,
     &configuration::oauth2_client::OAUTH2_CLIENT,
     &configuration::permission::PERMISSION,
     &configuration::role::ROLE,

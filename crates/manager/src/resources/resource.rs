@@ -75,6 +75,8 @@ pub(crate) enum Served {
 pub(crate) enum Rows {
     /// The Management Node.
     ManagementVm,
+    /// The Management Node as its machine is set up.
+    ConfiguredManagementVm,
     /// The Conferencing Nodes.
     WorkerVm,
 }

@@ -15,6 +15,7 @@ use super::Api;
 use super::error::{FieldErrors, Kind, Refusal};
 use super::request::{AuthenticatedUser, Fields, Source};
 use super::route::both;
+use crate::auth::device::ShownTo;
 use crate::auth::logins::{Credentials, LoginError};
 use crate::auth::{device, first_password, password};
 use crate::store::accounts::{self, Account};
@@ -67,7 +68,7 @@ pub(crate) async fn find_for_basic(store: &Store, user: String) -> Result<Option
         (Basic::Refused, _) => Err(Refusal::new(
             Kind::Unauthenticated,
             "this platform refuses passwords in requests to the API (api_oauth2_disable_basic)",
-            "ask for an access token at /oauth/token/ with an OAuth2 client",
+            "ask for an access token at /oauth/token/ with an OAuth2 client, or log in at /admin/login/",
         )),
     }
 }
@@ -107,7 +108,8 @@ async fn change(
     } else {
         None
     };
-    let cookie = device::cookie(&device::issue(&user, &hash)).map(|cookie| (header::SET_COOKIE, cookie));
+    let cookie =
+        device::cookie(&device::issue(&user, &hash), ShownTo::Api).map(|cookie| (header::SET_COOKIE, cookie));
     let answer = json!({"status": "success", "data": {"account": user}, "remark": notice});
     Ok((cookie.map(|cookie| [cookie]), Json(answer)).into_response())
 }

@@ -8,6 +8,7 @@ mod error;
 mod list;
 mod oauth;
 mod request;
+mod sessions;
 
 mod refusals;
 mod request_limit;

@@ -14,10 +14,12 @@ use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
 use super::{
-    Api, access, accounts, acts, calls, certificates_import, engine, history, oauth, status, upgrade,
+    Api, access, accounts, acts, calls, certificates_import, engine, history, oauth, sessions, status,
+    upgrade,
 };
-use crate::auth::device;
+use crate::auth::device::{self, ShownTo};
 use crate::auth::logins::{Credentials, LoginError};
+use crate::auth::sessions::SessionToken;
 use crate::context::Context;
 use crate::link::ConnectionHandle;
 use crate::resources::{ALL, Served};
@@ -45,9 +47,10 @@ pub fn router(context: Context) -> Router {
         .layer(from_fn_with_state(api.clone(), acts::note_acts))
         .layer(from_fn(complete_changes))
         .layer(from_fn_with_state(api.clone(), authenticated))
+        .merge(sessions::routes())
         .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
         .with_state(api.clone());
-    let open = Router::new().merge(both("/admin/login/", get(ready))).merge(oauth::routes()).with_state(api);
+    let open = Router::new().merge(oauth::routes()).with_state(api);
     let routes = Router::new().merge(open).merge(routes).layer(from_fn(headers));
     // A layer of the router that has the routes would come after the path is looked up.
     Router::new().fallback_service(routes).layer(from_fn(one_slash))
@@ -80,6 +83,12 @@ async fn authenticated(State(api): State<Api>, request: Request, next: Next) -> 
         let (client, account) = oauth::owner(&api, token).await?;
         return admitted(&api, request, next, client, &account).await;
     }
+    if !request.headers().contains_key(header::AUTHORIZATION)
+        && let Some(token) = SessionToken::of(request.headers())
+    {
+        let (user, account) = sessions::owner(&api, &token).await?;
+        return admitted(&api, request, next, user, &account).await;
+    }
     let credentials = Credentials::of(request.headers())?;
     let Source(source) = Source::of(request.extensions());
     let account = accounts::find_for_basic(api.committer().store(), credentials.user.clone()).await?;
@@ -88,7 +97,7 @@ async fn authenticated(State(api): State<Api>, request: Request, next: Next) -> 
     // Without an account no password is right.
     let account = account.ok_or(LoginError::Wrong)?;
     let mut response = admitted(&api, request, next, credentials.user, &account).await?;
-    if let Some(cookie) = logged_in.token.and_then(|token| device::cookie(&token)) {
+    if let Some(cookie) = logged_in.token.and_then(|token| device::cookie(&token, ShownTo::Api)) {
         response.headers_mut().entry(header::SET_COOKIE).or_insert(cookie);
     }
     Ok(response)
@@ -121,7 +130,8 @@ async fn complete_changes(request: Request, next: Next) -> Result<Response, Refu
     tokio::spawn(next.run(request)).await.map_err(|cause| Refusal::internal(&cause))
 }
 
-/// A browser keeps the credentials of HTTP Basic and adds them to the requests that any site makes it send.
+/// A browser keeps the credentials of HTTP Basic, and the cookie of a session, and adds them to requests that other sites
+/// make it send.
 fn cross_site() -> Refusal {
     Refusal::new(
         Kind::CrossSite,
@@ -137,12 +147,6 @@ async fn headers(request: Request, next: Next) -> Response {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
-}
-
-/// The page that tools request to learn whether the Management Node serves. There is no login page yet.
-async fn ready() -> &'static str {
-    "This Pitlane Management Node serves its management API under /api/admin/. \
-     This release has no web pages; use the pitlane command line.\n"
 }
 
 async fn unknown_method() -> Refusal {

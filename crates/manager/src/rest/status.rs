@@ -2,6 +2,7 @@
 //! `status/v1/about/`. It only reads; `views` gives the objects their shape.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use answers::{ManagementVm, UpgradeStatus, WorkerVm};
 use axum::extract::State;
@@ -18,6 +19,7 @@ use super::upgrade::companion_warnings;
 use super::views::ViewContext;
 use crate::auth::first_password;
 use crate::driver::NodeRuntime;
+use crate::resources::configuration::management_vm::MANAGEMENT_VM;
 use crate::store::{Connection, StoreError, locations, node_boot};
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
@@ -56,6 +58,25 @@ pub(super) fn manager(api: &Api) -> ManagementVm {
     StoredDetails::default().view(api, |view| view.management_vm())
 }
 
+/// The Management Node as its machine is set up, by the first of its names.
+pub(super) fn configured_manager(name: &str) -> Value {
+    let address: Option<IpAddr> = name.parse().ok();
+    let (hostname, domain) = match address {
+        Some(_) => ("", ""),
+        None => name.split_once('.').unwrap_or((name, "")),
+    };
+    json!({
+        "id": 1,
+        "name": name,
+        "hostname": hostname,
+        "domain": domain,
+        "address": address,
+        "primary": true,
+        "initializing": false,
+        "resource_uri": MANAGEMENT_VM.uri(1),
+    })
+}
+
 /// What is shown of the nodes and stored outside of the fleet.
 #[derive(Debug, Default)]
 struct StoredDetails {
@@ -82,5 +103,21 @@ impl StoredDetails {
             let refusals = &api.context.refusals;
             view(ViewContext { fleet, now, manager, locations, live: &live, started, refusals })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_of_the_management_node_is_a_host_in_a_domain_or_an_address() {
+        let check = |name: &str, expected: Value| {
+            let shown = configured_manager(name);
+            assert_eq!(json!([shown["hostname"], shown["domain"], shown["address"]]), expected, "{name}");
+        };
+        check("manager.example.com", json!(["manager", "example.com", null]));
+        check("manager", json!(["manager", "", null]));
+        check("10.0.0.1", json!(["", "", "10.0.0.1"]));
     }
 }

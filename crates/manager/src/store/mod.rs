@@ -24,6 +24,7 @@ mod rooms;
 mod rows;
 pub(crate) mod runs;
 pub mod schema;
+pub(crate) mod sessions;
 pub(crate) mod uploads;
 mod writer;
 

@@ -24,6 +24,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "assertions that were used", sql: ASSERTIONS },
     Migration { title: "how accounts and clients prove who they are", sql: AUTHENTICATION },
     Migration { title: "companion systems", sql: COMPANION_SYSTEMS },
+    Migration { title: "sessions of people", sql: SESSIONS },
+    Migration { title: "settings of the whole platform", sql: GLOBAL },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -226,4 +228,29 @@ CREATE TABLE companion_system (
     name TEXT NOT NULL UNIQUE COLLATE NOCASE,
     body TEXT NOT NULL DEFAULT '{}'
 );
+";
+
+/// Release 34.1 has sessions. `token` is the SHA-256 of theirs; `began` and `used` are times of the platform. Whichever
+/// statement changes what an account may do or how it proves who it is, ends its sessions.
+const SESSIONS: &str = "
+CREATE TABLE session (
+    token BLOB PRIMARY KEY,
+    account INTEGER NOT NULL,
+    began INTEGER NOT NULL,
+    used INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX session_of_account ON session (account);
+CREATE TRIGGER session_ends_with_its_account AFTER DELETE ON account BEGIN
+    DELETE FROM session WHERE account = old.id;
+END;
+CREATE TRIGGER session_ends_with_a_change AFTER UPDATE ON account
+WHEN old.password <> new.password OR old.role <> new.role OR NOT coalesce(new.body ->> 'is_active', 1) BEGIN
+    DELETE FROM session WHERE account = old.id;
+END;
+";
+
+/// Release 34.1 has settings of the whole platform: one object.
+const GLOBAL: &str = "
+CREATE TABLE global (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL DEFAULT '{}');
+INSERT INTO global (id) VALUES (1);
 ";

@@ -10,7 +10,7 @@ pub(crate) const EXPIRATION: Field = Field::whole("api_oauth2_expiration", 60, 8
 /// Whether requests with a password are refused.
 pub(crate) const DISABLE_BASIC: Field = Field::boolean("api_oauth2_disable_basic", false).help(
     "Whether requests to the API that bring a password (HTTP Basic) are refused, those of pitlane among them. There must \
-     be an OAuth2 client that may manage the accounts.",
+     be an OAuth2 client that may manage the accounts; /admin/login/ takes passwords all the while.",
 );
 
 /// The resource.

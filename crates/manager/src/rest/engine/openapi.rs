@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::auth::sessions::COOKIE;
 use crate::resources::draft::initial;
 use crate::resources::query::{DEFAULT_LIMIT, LARGEST_LIMIT};
 use crate::resources::{
@@ -33,7 +34,7 @@ pub(super) fn document(release: &str) -> Value {
             "version": release,
             "description": "Every path is served with and without its trailing slash. Times are UTC.",
         },
-        "security": [{"basic": []}, {"token": []}],
+        "security": [{"basic": []}, {"token": []}, {"session": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -41,6 +42,10 @@ pub(super) fn document(release: &str) -> Value {
                 "token": {
                     "type": "http", "scheme": "bearer",
                     "description": "An access token of /oauth/token/ (RFC 6749 section 4.4, RFC 7523).",
+                },
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": COOKIE,
+                    "description": "A session that a form at /admin/login/ has begun.",
                 },
             },
             "schemas": schemas,

@@ -40,6 +40,7 @@ pub(super) async fn list(
 async fn rows(api: &Api, rows: Rows) -> Result<Vec<Value>, Refusal> {
     match rows {
         Rows::ManagementVm => Ok(vec![json!(status::manager(api))]),
+        Rows::ConfiguredManagementVm => Ok(vec![status::configured_manager(&api.context.name)]),
         Rows::WorkerVm => Ok(status::nodes(api).await?.into_iter().map(|node| json!(node)).collect()),
     }
 }

@@ -14,5 +14,6 @@ mod logins;
 mod nodes;
 mod rooms;
 mod runs;
+mod sessions;
 mod tokens;
 mod uploads;
