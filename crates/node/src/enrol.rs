@@ -83,7 +83,19 @@ pub async fn enrol(
     existing: Existing,
     release: Release,
 ) -> Result<Identity, EnrolError> {
-    let file = read(file)?;
+    enrol_with(root, &read(file)?, existing, release).await
+}
+
+/// The same with a file that was read.
+///
+/// # Errors
+/// See [`EnrolError`].
+pub async fn enrol_with(
+    root: &Path,
+    file: &EnrolmentFile,
+    existing: Existing,
+    release: Release,
+) -> Result<Identity, EnrolError> {
     if existing == Existing::Keep
         && let Ok(identity) = Identity::load(root)
     {
@@ -98,7 +110,7 @@ pub async fn enrol(
         async move { http::post(client, &address, "/node/v1/enrol", request, (ANSWER, ENROLLED_BYTES)).await }
     });
     let enrolled: Enrolled = answer.await.map_err(refused)?;
-    let identity = Identity::new(&file, key, enrolled);
+    let identity = Identity::new(file, key, enrolled);
     identity.client()?;
     let _lock = Identity::lock(root).map_err(EnrolError::Lost)?;
     identity.store(root).map_err(EnrolError::Lost)?;

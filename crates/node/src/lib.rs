@@ -18,6 +18,7 @@ pub mod http;
 pub mod reason;
 pub mod renewal;
 
+pub mod bootstrap;
 pub mod enrol;
 pub mod link;
 pub mod live;

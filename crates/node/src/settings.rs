@@ -52,6 +52,8 @@ pub struct Settings {
     pub logins: Logins,
     /// Where callers and load balancers ask whether the node takes calls.
     pub web: SocketAddr,
+    /// Where a machine that is not enrolled waits for its enrolment file; nowhere if there is none.
+    pub bootstrap: Option<SocketAddr>,
     /// How long boot gives a new release to confirm itself.
     pub confirm_within: Span,
 }
@@ -96,6 +98,7 @@ struct NodeTable {
     advertised: Option<IpAddr>,
     media_ports: Option<(u16, u16)>,
     web: SocketAddr,
+    bootstrap: Option<SocketAddr>,
     sip_tls: Option<TlsSettings>,
 }
 
@@ -144,7 +147,7 @@ impl Settings {
         let described = |error: toml::de::Error| describe_fault(text, error.span(), error.message());
         let file: MachineFile = toml::from_str(text).map_err(described)?;
         let MachineFile { boot, node, calls, authentication, registration, accounts, logins } = file;
-        let NodeTable { sip, media, media_v6, advertised, media_ports, web, sip_tls } = node;
+        let NodeTable { sip, media, media_v6, advertised, media_ports, web, bootstrap, sip_tls } = node;
         if collide(sip, web) {
             return Err(format!(
                 "sip ({sip}) and web ({web}) cannot both be listened on; give one another port"
@@ -172,6 +175,7 @@ impl Settings {
             account_rooms,
             logins: accounts::logins(logins)?,
             web,
+            bootstrap,
             confirm_within: Span::seconds(boot.confirm_within_seconds),
         })
     }
@@ -231,6 +235,7 @@ mod tests {
         let default = call::Settings::new("127.0.1.1:5060".parse().unwrap(), "127.0.1.1".parse().unwrap());
         assert_eq!(settings.calls, default);
         assert_eq!(settings.confirm_within, Span::seconds(slots::CONFIRM_WITHIN_SECONDS));
+        assert_eq!(settings.bootstrap, None);
     }
 
     #[test]
@@ -263,11 +268,12 @@ mod tests {
     #[test]
     fn what_is_set_is_used_and_other_tables_are_ignored() {
         let text = format!(
-            "[boot]\nconfirm_within_seconds = 7\ntries = 2\n{NODE}media_v6 = \"2001:db8::1\"\nmedia_ports = [20000, 29999]\n\
+            "[boot]\nconfirm_within_seconds = 7\ntries = 2\n{NODE}bootstrap = \"127.0.1.1:8443\"\nmedia_v6 = \"2001:db8::1\"\nmedia_ports = [20000, 29999]\n\
              [calls]\ncall_limit = 3\nmedia_timeout_seconds = 9\nsource_rate = {{ burst = 5 }}\n[later]\nx = 1\n"
         );
         let settings = Settings::parse(&text).unwrap();
         assert_eq!(settings.confirm_within, Span::seconds(7));
+        assert_eq!(settings.bootstrap, Some("127.0.1.1:8443".parse().unwrap()));
         assert_eq!((settings.calls.call_limit, settings.calls.media_ports), (3, 20_000..=29_999));
         assert_eq!(settings.calls.media_timeout, Duration::from_secs(9));
         assert_eq!(settings.calls.media_v6, Some("2001:db8::1".parse().unwrap()));

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tracing::{info, warn};
 use wire::{Configuration, Tally};
 
+use crate::bootstrap::{self, CannotWait};
 use crate::calls;
 use crate::clock::Clock;
 use crate::confirmation::Confirmation;
@@ -52,6 +53,9 @@ pub enum StartError {
     /// It has no identity that can be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// It cannot wait for its enrolment file.
+    #[error(transparent)]
+    Bootstrap(#[from] CannotWait),
     /// The web address cannot be had.
     #[error(transparent)]
     Web(#[from] CannotListen),
@@ -77,7 +81,12 @@ pub enum StartError {
 /// The node cannot start; see [`StartError`].
 pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Ending, StartError> {
     let root = files::root(root)?;
-    let terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
+    let enrolled = enrolment(&root, release);
+    tokio::select! {
+        enrolled = enrolled => enrolled?,
+        _ = terminate.recv() => return Ok(Ending::Terminated),
+    }
     let found = Found::look(&root, boot.slot(), release)?;
     let web = web::listen(found.settings.web).await?;
     let rooms = calls::rooms(&found.rooms, &found.settings.account_rooms);
@@ -95,6 +104,14 @@ pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Endi
     let parts = found.into_parts(&root, boot, Arc::new(engine), (service, asker), terminate)?;
     let driver = Driver::new(parts);
     Ok(driver.run().await)
+}
+
+/// Waits until the machine is enrolled, if it is not and the settings have it wait.
+async fn enrolment(root: &Path, release: Release) -> Result<(), StartError> {
+    match Settings::read(root)?.bootstrap.filter(|_| bootstrap::is_needed(root)) {
+        Some(address) => Ok(bootstrap::wait(root, address, release).await?),
+        None => Ok(()),
+    }
 }
 
 /// Begins to answer clients of callers; so far, that the node takes no calls.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use bounded::Bounded;
+pub(crate) use bounded::{Bounded, Held};
 
 /// The page with whether the node takes calls.
 pub const STATUS_PATH: &str = "/api/client/v2/status";

@@ -94,6 +94,53 @@ async fn enrolment_says_what_the_machine_runs_and_a_refused_one_is_done_again_wi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn machine_that_is_not_enrolled_waits_for_its_file_and_then_listens_no_more_r29() {
+    let (machine, manager) = (TestMachine::installed(), Manager::start().await);
+    let address = SocketAddr::new(machine.web.ip(), 8443);
+    machine.set("web = ", &format!("bootstrap = \"{address}\"\nweb = "));
+    let mut node = machine.start(Slot::A);
+    until("it listens", || std::net::TcpStream::connect(address).is_ok()).await;
+    let client = reqwest::Client::builder().danger_accept_invalid_certs(true).build().unwrap();
+    let post = async |file: String| {
+        let request = client.post(format!("https://{address}/configuration/bootstrap"));
+        let answer = request.header("Content-Type", "text/xml").body(file).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let file = manager.enrolment_file().to_text();
+    assert_eq!(post("<configuration/>".into()).await.0, 400);
+    assert_eq!(post("#".repeat(wire::ENROLMENT_FILE_BYTES + 1)).await.0, 413);
+    manager.with(|fake| {
+        fake.refuses_enrolment = Some("this machine has release 34.1 and the Management Node has 35")
+    });
+    let (status, said) = post(file.clone()).await;
+    assert!(
+        status == 409 && said.contains("has release 34.1 and the Management Node has 35"),
+        "{status} {said}"
+    );
+    assert!(node.is_running() && manager.last().is_none());
+    manager.with(|fake| fake.refuses_enrolment = None);
+    assert_eq!(post(file).await, (200, "enrolled as \"node1\"\n".into()));
+    machine.until_web_says(200).await;
+    assert!(std::net::TcpStream::connect(address).is_err(), "an enrolled node listens for a file");
+    node.terminate();
+    assert!(node.ended().await.success());
+    let _again = machine.start(Slot::A);
+    machine.until_web_says(200).await;
+    assert!(std::net::TcpStream::connect(address).is_err(), "an enrolled node listens for a file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machine_that_waits_for_its_file_ends_when_it_is_asked_to() {
+    let machine = TestMachine::installed();
+    let address = SocketAddr::new(machine.web.ip(), 8443);
+    machine.set("web = ", &format!("bootstrap = \"{address}\"\nweb = "));
+    let mut node = machine.start(Slot::A);
+    until("it listens", || std::net::TcpStream::connect(address).is_ok()).await;
+    node.terminate();
+    assert!(node.ended().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn enrolment_reports_what_is_wrong() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     let check = async |manager: &Manager, expected: &str| {

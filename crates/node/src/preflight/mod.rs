@@ -43,8 +43,15 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, release: Releas
     faults.of(Settings::check_boot_table(&root));
     check_slot(&root, slot, release, &mut faults);
     check_state(&root, &mut faults);
-    if let Some(Settings { calls, web, confirm_within: _, accounts: _, account_rooms: _, logins: _ }) =
-        settings
+    if let Some(Settings {
+        calls,
+        web,
+        bootstrap: _,
+        confirm_within: _,
+        accounts: _,
+        account_rooms: _,
+        logins: _,
+    }) = settings
     {
         let listener = web::listen(held.try_at(web)).await;
         faults.of(listener.map_err(|error| web::CannotListen { address: web, ..error }));

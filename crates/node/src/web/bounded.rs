@@ -21,20 +21,20 @@ const CONNECTIONS: usize = 256;
 const LIFE: Duration = Duration::from_secs(15);
 
 /// A listener with [`CONNECTIONS`] permits.
-pub(super) struct Bounded {
+pub(crate) struct Bounded {
     listener: TcpListener,
     permits: Arc<Semaphore>,
 }
 
 /// A connection that ends by itself.
-pub(super) struct Held {
+pub(crate) struct Held {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Self {
+    pub(crate) fn new(listener: TcpListener) -> Self {
         Self { listener, permits: Arc::new(Semaphore::new(CONNECTIONS)) }
     }
 }
