@@ -36,6 +36,15 @@ impl Licence {
         let key = keys.verify(Signed::Licence, terms.as_bytes(), signature)?;
         Ok(Self { terms: Terms::parse(terms)?, key, text })
     }
+
+    /// The terms of a text that was verified before it was stored.
+    ///
+    /// # Errors
+    /// It is none, or a rule of this release does not hold for it.
+    pub fn terms_of_stored(text: &str) -> Result<Terms, Refusal> {
+        let at = text.rfind(SIGNATURE).ok_or(Refusal::NotALicence)? + 1;
+        Terms::parse(&text[..at])
+    }
 }
 
 /// Signs a licence and returns its text.

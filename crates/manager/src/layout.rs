@@ -32,6 +32,11 @@ impl Layout {
         self.root.join(package::TRUST_DIR)
     }
 
+    /// The public keys of licences that the machine trusts.
+    pub fn licence_trust(&self) -> PathBuf {
+        self.root.join(licence::TRUST_DIR)
+    }
+
     /// What is kept over upgrades: keys, certificates, the first password.
     pub fn state(&self) -> PathBuf {
         self.root.join("state")

@@ -15,6 +15,7 @@ mod token_bucket;
 pub mod store;
 
 mod calls;
+mod licences;
 
 pub mod driver;
 

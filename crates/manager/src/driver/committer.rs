@@ -24,6 +24,7 @@ use super::log;
 use super::notifier::Notifier;
 use super::rooms::Rooms;
 use crate::calls::LiveCalls;
+use crate::licences::Licences;
 use crate::store::{Batch, Entry, Recorded, RoomsChanged, Store, StoreError, mark_time, record};
 
 /// What is known of a node only while the Management Node runs. It is shown, and no decision depends on it.
@@ -60,6 +61,7 @@ struct Inner {
     rooms: Rooms,
     live: Mutex<BTreeMap<NodeId, NodeRuntime>>,
     calls: LiveCalls,
+    licences: Licences,
     notifier: Notifier,
 }
 
@@ -83,7 +85,8 @@ impl Committer {
     pub fn new(store: Store, fleet: Arc<RwLock<Fleet>>, clock: Clock, rooms: Configuration) -> Self {
         let rooms = Rooms::new(rooms);
         let (live, calls, notifier) = (Mutex::default(), LiveCalls::default(), Notifier::default());
-        let inner = Inner { store, fleet, clock, rooms, live, calls, notifier };
+        let licences = Licences::default();
+        let inner = Inner { store, fleet, clock, rooms, live, calls, licences, notifier };
         Self { inner: Arc::new(inner) }
     }
 
@@ -318,6 +321,11 @@ impl Committer {
     /// The live participants, and the commands to nodes.
     pub(crate) fn calls(&self) -> &LiveCalls {
         &self.inner.calls
+    }
+
+    /// The licences, which are read from the store first.
+    pub(crate) fn licences(&self) -> &Licences {
+        &self.inner.licences
     }
 
     /// What is known of a node since this process started.

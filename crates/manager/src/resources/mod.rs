@@ -42,6 +42,7 @@ pub(crate) static ALL: &[&Resource] = &[
     &configuration::conference_alias::CONFERENCE_ALIAS,
     &configuration::global::GLOBAL,
     &configuration::management_vm::MANAGEMENT_VM,
+    &configuration::licence::LICENCE,
     &configuration::oauth2_client::OAUTH2_CLIENT,
     &configuration::permission::PERMISSION,
     &configuration::role::ROLE,

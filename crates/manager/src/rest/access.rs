@@ -9,7 +9,7 @@ use crate::store::accounts::Account;
 
 /// What the paths need that are not declared: the beginning of a path, what reading needs, and what everything else
 /// needs. The first one counts.
-const OWN: [(&str, Permission, Permission); 12] = [
+const OWN: [(&str, Permission, Permission); 13] = [
     ("schema/", Permission::UseApi, Permission::UseApi),
     ("/admin/platform/schema", Permission::UseApi, Permission::UseApi),
     ("command/v1/platform/certificates_import", Permission::ChangeTrust, Permission::ChangeTrust),
@@ -21,6 +21,7 @@ const OWN: [(&str, Permission, Permission); 12] = [
     ("status/v1/participant", Permission::ViewCalls, Permission::ControlCalls),
     ("command/v1/platform/upgrade", Permission::ViewPlatform, Permission::Upgrade),
     ("configuration/v1/upgrade", Permission::ViewPlatform, Permission::Upgrade),
+    ("configuration/v1/licence", Permission::ViewPlatform, Permission::ChangeTrust),
     ("", Permission::ViewPlatform, Permission::ChangePlatform),
 ];
 
@@ -81,6 +82,10 @@ mod tests {
         check(Method::GET, "configuration/v1/upgrade_package/", Permission::ViewPlatform);
         check(Method::DELETE, "configuration/v1/upgrade_package/x/", Permission::Upgrade);
         check(Method::POST, "configuration/v1/upgrade_request/x/upload/", Permission::Upgrade);
+        check(Method::POST, "configuration/v1/licence/", Permission::ChangeTrust);
+        check(Method::POST, "configuration/v1/licence", Permission::ChangeTrust);
+        check(Method::DELETE, "configuration/v1/licence/1/", Permission::ChangeTrust);
+        check(Method::GET, "configuration/v1/licence/1/", Permission::ViewPlatform);
         check(Method::POST, "command/v1/platform/upgrade_start/", Permission::Upgrade);
         check(Method::POST, "command/v1/account/password/", Permission::UseApi);
         check(Method::GET, "schema/", Permission::UseApi);

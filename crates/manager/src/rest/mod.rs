@@ -25,6 +25,7 @@ mod calls;
 mod certificates_import;
 
 mod history;
+mod licences;
 mod upgrade;
 
 mod access;

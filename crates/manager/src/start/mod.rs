@@ -184,6 +184,7 @@ pub(crate) async fn take_over_on(
         None => Ok(()),
     };
     committer.apply_with(event, mark).await?;
+    committer.licences().reload(committer.store()).await?;
     Ok(committer)
 }
 

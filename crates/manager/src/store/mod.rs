@@ -13,6 +13,7 @@ mod entry;
 mod error;
 mod file;
 mod journal;
+pub(crate) mod licences;
 pub(crate) mod locations;
 pub mod node_boot;
 pub(crate) mod oauth;

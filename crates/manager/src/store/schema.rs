@@ -26,6 +26,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "companion systems", sql: COMPANION_SYSTEMS },
     Migration { title: "sessions of people", sql: SESSIONS },
     Migration { title: "settings of the whole platform", sql: GLOBAL },
+    Migration { title: "licences", sql: LICENCES },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -253,4 +254,16 @@ END;
 const GLOBAL: &str = "
 CREATE TABLE global (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL DEFAULT '{}');
 INSERT INTO global (id) VALUES (1);
+";
+
+/// Release 34.1 counts calls against licences. `name` is the id that a licence gives itself, `text` the whole of it as it was
+/// signed, `signed_with` the number of the key; `installed_at` is in milliseconds since 1970-01-01 UTC.
+const LICENCES: &str = "
+CREATE TABLE licence (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    text TEXT NOT NULL,
+    signed_with TEXT NOT NULL,
+    installed_at INTEGER NOT NULL
+);
 ";

@@ -6,6 +6,7 @@ pub(crate) mod companion_system;
 pub(crate) mod conference;
 pub(crate) mod conference_alias;
 pub(crate) mod global;
+pub(crate) mod licence;
 pub(crate) mod management_vm;
 pub(crate) mod oauth2_client;
 pub(crate) mod permission;

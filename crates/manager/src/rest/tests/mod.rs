@@ -1,6 +1,7 @@
 //! Tests of the API from outside: requests to the router over a store on the disk.
 
 mod kit;
+mod licences;
 
 mod accounts;
 mod authentication;

@@ -13,10 +13,17 @@ use package::NotAdmitted;
 use serde_json::{Value, json};
 
 use super::companions::{self, Against};
+use crate::licences::Installed;
 use crate::packages::{self, HeldPackage};
+use crate::resources::configuration::licence::LICENCE;
 use crate::resources::{configured, upgrade};
 use crate::rest::error::Refusal;
+use crate::rest::licences::with_installed;
 use crate::rest::{Api, reasons};
+
+/// What an operator is told of licences that an upgrade would end, in the words of the operator's document (R18).
+const NOT_VALID_AFTER_UPGRADE: &str =
+    "This system includes active licenses that will not be valid after upgrade";
 
 /// Everything that a check finds.
 #[derive(Clone, Debug, Default)]
@@ -50,9 +57,10 @@ pub(crate) async fn findings(api: &Api, held: &HeldPackage) -> Result<Findings, 
 
 /// What the core cannot know.
 pub(crate) async fn of_the_shell(api: &Api, held: &HeldPackage) -> Result<Findings, Refusal> {
+    let blockers = expired(api, held).into_iter().chain(lost_licences(api, held));
     let warnings =
         companions::warnings(api, Against::Upgrade(held.verified.manifest().release().version)).await?;
-    Ok(Findings { blockers: expired(api, held).into_iter().collect(), warnings })
+    Ok(Findings { blockers: blockers.collect(), warnings })
 }
 
 /// What the core finds, or has found.
@@ -75,6 +83,28 @@ fn expired(api: &Api, held: &HeldPackage) -> Option<Finding> {
     let object = format!("upgrade package {}", held.verified.manifest().release());
     let place = (object, upgrade::UPGRADE_PACKAGE.path());
     Some(finding(&json!({"blocker": "package_expired"}), None, place, why.to_string()))
+}
+
+/// Licences that count now and would not after the upgrade.
+fn lost_licences(api: &Api, held: &HeldPackage) -> Option<Finding> {
+    let target = held.verified.manifest().version;
+    with_installed(api, |as_of| {
+        let lost = as_of.not_valid_after_upgrade(target);
+        let named = |licence: &&Installed| {
+            format!("{} ({})", licence.terms.id, licence.terms.validity(as_of.now, target))
+        };
+        let names: Vec<String> = lost.iter().map(named).collect();
+        let ids: Vec<&str> = lost.iter().map(|licence| licence.terms.id.as_str()).collect();
+        if lost.is_empty() {
+            return None;
+        }
+        let text = format!(
+            "{NOT_VALID_AFTER_UPGRADE}: {}; install licences for {target}, then delete these",
+            names.join(", ")
+        );
+        let reason = json!({"blocker": "licences_not_valid_after_upgrade", "licences": ids});
+        Some(finding(&reason, Some("R18"), (ids.join(", "), LICENCE.path()), text))
+    })
 }
 
 /// The names and URIs of what blockers and warnings of the core are about.
