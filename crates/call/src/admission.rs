@@ -1,4 +1,5 @@
-//! Decides whether a new call is admitted: maintenance mode, then the call limit, then the rate of its source.
+//! Decides whether a new call is admitted: maintenance mode, then the call limit, then the licences, then the rate of its
+//! source.
 //!
 //! Pure: takes the time and the number of calls, makes no dialog, opens no socket. It is called before anything else
 //! is done with an INVITE (R3).
@@ -14,6 +15,9 @@ use crate::time::Time;
 
 /// The reason sent to callers in maintenance mode, in the words of the operator's document.
 pub const MAINTENANCE_MODE: &str = "System in maintenance mode";
+
+/// The reason sent to callers when the licences allow no more calls, as other systems know it.
+pub const INSUFFICIENT_LICENCES: &str = "Insufficient licenses";
 
 /// The most source addresses whose rate is kept; all further ones share one bucket. 4,096 entries are
 /// under half a megabyte and far more sources than a node has calls.
@@ -68,6 +72,8 @@ pub enum Refusal {
     Closed(Closed),
     /// The node has as many calls as it may have.
     CallLimit,
+    /// The node has as many calls as its share of the licences allows.
+    Licences,
     /// The source makes calls above its rate.
     SourceRate,
 }
@@ -77,6 +83,7 @@ pub enum Refusal {
 pub struct Admitter {
     admission: Admission,
     call_limit: u32,
+    licensed: Option<u32>,
     rate: SourceRate,
     sources: BTreeMap<IpAddr, Source>,
     everyone_else: Source,
@@ -88,12 +95,24 @@ impl Admitter {
     #[must_use]
     pub fn new(admission: Admission, call_limit: u32, rate: SourceRate) -> Admitter {
         let everyone_else = Source::full(Time::default(), rate);
-        Admitter { admission, call_limit, rate, sources: BTreeMap::new(), everyone_else, swept: None }
+        let sources = BTreeMap::new();
+        Admitter { admission, call_limit, licensed: None, rate, sources, everyone_else, swept: None }
     }
 
     /// Opens or closes the node for new calls.
     pub fn set(&mut self, admission: Admission) {
         self.admission = admission;
+    }
+
+    /// Sets how many calls there may be with a new one by the licences; none is without a limit.
+    pub fn set_licensed(&mut self, calls: Option<u32>) {
+        self.licensed = calls;
+    }
+
+    /// Whether the licences allow one more call than these.
+    #[must_use]
+    pub fn is_licensed(&self, calls: u32) -> bool {
+        self.licensed.is_none_or(|most| calls < most)
     }
 
     /// Whether new calls are taken at all.
@@ -107,6 +126,7 @@ impl Admitter {
         let refusal = match &self.admission {
             Admission::Closed(closed) => Some(Refusal::Closed(closed.clone())),
             Admission::Open if calls >= self.call_limit => Some(Refusal::CallLimit),
+            Admission::Open if !self.is_licensed(calls) => Some(Refusal::Licences),
             Admission::Open => None,
         };
         let rate = self.rate;
@@ -300,6 +320,17 @@ mod tests {
         let mut admitter = open();
         assert_eq!(admitter.admit(Time(0), HERE, 9), Verdict::Admit);
         assert_eq!(admitter.admit(Time(0), HERE, 10), Verdict::Refuse(Refusal::CallLimit));
+    }
+
+    #[test]
+    fn licences_limit_new_calls_after_the_call_limit_and_before_the_rate() {
+        let mut admitter = open();
+        admitter.set_licensed(Some(2));
+        assert_eq!(admitter.admit(Time(0), HERE, 1), Verdict::Admit);
+        assert_eq!(admitter.admit(Time(0), HERE, 2), Verdict::Refuse(Refusal::Licences));
+        assert_eq!(admitter.admit(Time(0), HERE, 10), Verdict::Refuse(Refusal::CallLimit));
+        admitter.set_licensed(None);
+        assert_eq!(admitter.admit(Time(0), HERE, 2), Verdict::Admit);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Stats {
     pub refused_maintenance: u64,
     /// Calls refused at the call limit, or because all media ports were in use by calls.
     pub refused_limit: u64,
+    /// Calls refused, or not made, because the node had as many as its share of the licences allows.
+    pub refused_licences: u64,
     /// Calls refused although the node was not full: the system granted no media port.
     pub refused_resource: u64,
     /// Calls refused because their source exceeded its rate.

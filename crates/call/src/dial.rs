@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::admission::INSUFFICIENT_LICENCES;
+
 /// Whom to call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialTarget {
@@ -40,6 +42,12 @@ pub enum DialError {
     /// The node has as many calls as it may have.
     #[error("the node has as many calls as it may have; end some, or raise call_limit")]
     CallLimit,
+    /// The node has as many calls as its share of the licences allows.
+    #[error(
+        "{INSUFFICIENT_LICENCES}: the node has as many calls as its share of the licences allows; try again in a few \
+         seconds, end some calls, or install another licence"
+    )]
+    Licences,
     /// The node has no room for what the call needs in its tables of requests and dialogs.
     #[error("the node has as many requests or dialogs as it may have; try again in a moment")]
     Full,

@@ -58,6 +58,8 @@ pub(crate) struct Driver {
     agent: Mutex<Agent>,
     /// The revision of the participants.
     revision: watch::Sender<u64>,
+    /// How many calls were refused because of the licences.
+    refused_for_licences: watch::Sender<u64>,
     refusal_log: Mutex<RefusalLog>,
     datagrams: Arc<Datagrams>,
     calls: watch::Sender<Calls>,
@@ -131,6 +133,7 @@ impl Driver {
                 dialled: BTreeMap::new(),
             }),
             revision: watch::channel(0).0,
+            refused_for_licences: watch::channel(0).0,
             refusal_log: Mutex::default(),
             datagrams: Arc::new(datagrams),
             calls,
@@ -164,13 +167,15 @@ impl Driver {
             }
         }
         let revision = agent.agent.participant_revision();
+        let refused = agent.agent.stats().refused_licences;
         let deadline = next_step(&agent.agent).map_or(u64::MAX, |at| at.0);
         if deadline < self.armed.load(Ordering::Relaxed) {
             self.earlier.notify_one();
         }
         drop(agent);
         self.publish();
-        self.publish_revision(revision);
+        publish_newer(&self.revision, revision);
+        publish_newer(&self.refused_for_licences, refused);
         result
     }
 
@@ -207,6 +212,11 @@ impl Driver {
     /// The revision of the participants, now and as it rises.
     pub(crate) fn participant_revision(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
+    }
+
+    /// How many calls were refused because of the licences, now and as it rises.
+    pub(crate) fn refused_for_licences(&self) -> watch::Receiver<u64> {
+        self.refused_for_licences.subscribe()
     }
 
     /// What is counted of the sound of all participants. The answers of the media threads are waited for, a tick or two.
@@ -415,16 +425,6 @@ impl Driver {
         }
     }
 
-    /// Sends a revision of the participants to those who watch it. Without the lock of the user agent, as the calls; the
-    /// one of an earlier act may come after that of a later one, and is passed over.
-    fn publish_revision(&self, revision: u64) {
-        self.revision.send_if_modified(|known| {
-            let is_newer = revision > *known;
-            *known = revision.max(*known);
-            is_newer
-        });
-    }
-
     fn published(&self) -> MutexGuard<'_, Published> {
         // Nothing under it panics.
         self.published.lock().unwrap_or_else(PoisonError::into_inner)
@@ -499,6 +499,16 @@ impl Driver {
             poisoned.into_inner()
         })
     }
+}
+
+/// Sends a number that only rises to those who watch it. Without the lock of the user agent, as the calls; the one of an
+/// earlier act may come after that of a later one, and is passed over.
+fn publish_newer(watched: &watch::Sender<u64>, number: u64) {
+    watched.send_if_modified(|known| {
+        let is_newer = number > *known;
+        *known = number.max(*known);
+        is_newer
+    });
 }
 
 /// Whether an error of a socket says that a far end cannot be reached; another one is a lost datagram.

@@ -166,6 +166,21 @@ impl CallEngine {
         });
     }
 
+    /// Sets how many calls there may be with a new one by the licences; none is without a limit. Calls that there are stay,
+    /// and those of another process are taken over, whatever their number.
+    pub fn set_licensed_calls(&self, calls: Option<u32>) {
+        self.driver.act(|agent, _| {
+            agent.set_licensed(calls);
+            Vec::new()
+        });
+    }
+
+    /// How many calls were refused because of the licences since the start, now and as it rises.
+    #[must_use]
+    pub fn refused_for_licences(&self) -> watch::Receiver<u64> {
+        self.driver.refused_for_licences()
+    }
+
     /// Replaces all rooms. Running calls stay where they are.
     pub fn set_rooms(&self, rooms: Rooms) {
         self.driver.act(|agent, _| {

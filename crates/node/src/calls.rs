@@ -62,6 +62,7 @@ pub fn tally(stats: Stats) -> wire::Tally {
         carried,
         refused_maintenance,
         refused_limit,
+        refused_licences,
         refused_resource,
         taken_over: _,
         handed_over: _,
@@ -89,6 +90,7 @@ pub fn tally(stats: Stats) -> wire::Tally {
         carried,
         refused_maintenance,
         refused_other: refused_limit
+            + refused_licences
             + refused_resource
             + refused_rate
             + refused_locked

@@ -229,6 +229,7 @@ impl Session {
             beside,
             participants,
             commands,
+            call_share,
         } = answer;
         self.go_on_from(heard_at);
         self.compare(wall);
@@ -238,6 +239,7 @@ impl Session {
             process.start
         };
         self.live.answered(said, participants, commands, start);
+        self.live.set_share(call_share.unwrap_or_default());
         Answer { desired: desired.into(), configuration, fetch_rate }
     }
 
@@ -295,6 +297,7 @@ impl Session {
             participants,
             statistics,
             outcomes,
+            call_share: self.live.share(),
         }
     }
 

@@ -189,6 +189,7 @@ impl Found {
         let (clock, of_session) = (self.clock.clone(), Arc::clone(&live));
         let session = Arc::new(Session::new(root, self.identity, clock, reported, of_session)?);
         tokio::spawn(live::follow(Arc::clone(&live)));
+        tokio::spawn(live::follow_refusals(Arc::clone(&live)));
         tokio::spawn(live::sample(Arc::clone(&live)));
         tokio::spawn(link::poll(Arc::clone(&session), answers.clone()));
         tokio::spawn(link::report(Arc::clone(&session), Arc::clone(&news), answers));

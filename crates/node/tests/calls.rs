@@ -13,6 +13,7 @@ use fleet::time::Span;
 use fleet::version::Version;
 use slots::Slot;
 use tokio::net::UdpSocket;
+use wire::share::{CallShare, HeldShare};
 use wire::{Configuration, Room};
 
 use support::machine::TestMachine;
@@ -146,4 +147,47 @@ async fn room_that_the_settings_give_to_accounts_and_a_registrar_ask_who_it_is()
     assert!(answer.starts_with("SIP/2.0 401") && answer.contains("realm=\"video\""), "{answer}");
     node.terminate();
     assert!(node.ended().await.success());
+}
+
+/// What the node says of its share of the licences.
+fn held(manager: &Manager) -> Option<HeldShare> {
+    manager.with(|fake| fake.seen.last().and_then(|sync| sync.call_share))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn share_of_the_licences_limits_new_calls_and_no_running_one() {
+    let (machine, manager) = (TestMachine::installed(), Manager::start().await);
+    let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
+    let share = |most| CallShare { most };
+    manager.with(|fake| {
+        fake.configuration = Configuration { revision: 1, rooms: vec![room] };
+        fake.call_share = Some(share(Some(2)));
+    });
+    assert!(machine.enrol(&manager).await.status.success());
+    let _node = machine.start(Slot::A);
+    let has_rooms = || manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == 1));
+    until("the node has the rooms", has_rooms).await;
+    until("the node has its share", || held(&manager).is_some_and(|held| held.share.most == Some(2))).await;
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let [one, two] = [dial(&agent, &machine, 1).await.unwrap(), dial(&agent, &machine, 2).await.unwrap()];
+    let is_refused = async |n| match dial(&agent, &machine, n).await {
+        Err(DialError::Refused { status: 503, reason: Some(reason), .. }) => {
+            assert!(reason.contains("Insufficient licenses"), "{reason}");
+        }
+        other => panic!("a call beyond the share: {:?}", other.map(|call| call.id().clone())),
+    };
+    is_refused(3).await;
+    until("the manager knows of it", || held(&manager).is_some_and(|held| held.refused == 1)).await;
+    assert_eq!(one.hang_up().await.cause, Cause::HungUp);
+    until("one call is left", || count(&manager) == Some(1)).await;
+    let three = dial(&agent, &machine, 4).await.unwrap();
+
+    manager.with(|fake| fake.call_share = Some(share(Some(0))));
+    until("the node has no share", || held(&manager).is_some_and(|held| held.share.most == Some(0))).await;
+    is_refused(5).await;
+    assert!(two.how_it_ended().is_none() && three.how_it_ended().is_none(), "running calls go on");
+    manager.with(|fake| fake.call_share = None);
+    let is_unlimited = || held(&manager).is_some_and(|held| held.share.most.is_none());
+    until("an older Management Node limits nothing", is_unlimited).await;
+    drop(dial(&agent, &machine, 6).await.unwrap());
 }

@@ -17,6 +17,7 @@ mod sync;
 pub mod desired;
 pub mod live;
 pub mod report;
+pub mod share;
 
 pub use enrolment::{
     CERTIFICATE_LIFE, ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest,

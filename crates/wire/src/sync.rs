@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::desired::Desired;
 use crate::live::{Command, MediaStatistics, Outcome, ParticipantChanges};
 use crate::report::Report;
+use crate::share::{CallShare, HeldShare};
 
 /// The protocol versions of this release: both sides use the newest that both know.
 pub const PROTOCOL: Protocols = Protocols { min: 1, max: 2 };
@@ -90,6 +91,9 @@ pub struct Sync {
     /// What has become of commands. Since protocol 2.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<Outcome>,
+    /// Its share of the calls that the licences allow; none from a release that has no share. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_share: Option<HeldShare>,
 }
 
 /// A Virtual Meeting Room. Since protocol 1.
@@ -144,6 +148,10 @@ pub struct SyncAnswer {
     /// What the node is to do. Since protocol 2.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Command>,
+    /// The node's share of the calls that the licences allow; none if it has said nothing of the one that it has, and from
+    /// a manager that counts no calls. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_share: Option<CallShare>,
 }
 
 #[cfg(test)]

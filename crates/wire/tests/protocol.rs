@@ -16,6 +16,7 @@ use wire::live::{
     Action, Command, Failure, MediaStatistics, Outcome, Participant, ParticipantChanges, Stream,
 };
 use wire::report::Report;
+use wire::share::{CallShare, HeldShare};
 use wire::{Configuration, PROTOCOL, Room, Sync, SyncAnswer, Tally, Wait};
 
 const MANIFEST: Sha256 = Sha256([7; 32]);
@@ -162,6 +163,7 @@ fn syncs() -> Vec<Sync> {
         participants: None,
         statistics: Vec::new(),
         outcomes: Vec::new(),
+        call_share: None,
     };
     let mut syncs: Vec<Sync> = reports().into_iter().enumerate().map(of).collect();
     let with_participants = Sync {
@@ -171,6 +173,10 @@ fn syncs() -> Vec<Sync> {
         ..syncs[3].clone()
     };
     syncs.push(with_participants);
+    for most in [None, Some(12)] {
+        let call_share = Some(HeldShare { share: CallShare { most }, refused: 3 });
+        syncs.push(Sync { call_share, ..syncs[1].clone() });
+    }
     syncs
 }
 
@@ -186,9 +192,13 @@ fn answers() -> Vec<SyncAnswer> {
         beside: (n > 1).then_some(StartId(7)),
         participants: None,
         commands: Vec::new(),
+        call_share: None,
     };
     let mut answers: Vec<SyncAnswer> = desired().into_iter().enumerate().map(of).collect();
     answers.push(SyncAnswer { participants: Some(9), commands: commands(), ..answers[2].clone() });
+    for most in [None, Some(12)] {
+        answers.push(SyncAnswer { call_share: Some(CallShare { most }), ..answers[1].clone() });
+    }
     answers
 }
 

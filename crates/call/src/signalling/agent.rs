@@ -144,6 +144,11 @@ impl UserAgent {
         self.admitter.set(admission);
     }
 
+    /// Sets how many calls there may be with a new one by the licences.
+    pub(crate) fn set_licensed(&mut self, calls: Option<u32>) {
+        self.admitter.set_licensed(calls);
+    }
+
     /// Replaces all rooms. Running calls stay where they are.
     pub(crate) fn set_rooms(&mut self, rooms: Rooms) {
         self.rooms = rooms;

@@ -12,7 +12,7 @@ use sip::transport::flow::{Protocol, Stream};
 use sip::transport::listeners::Listeners;
 use sip::uri::{Scheme, Uri};
 
-use crate::admission::Refusal;
+use crate::admission::{INSUFFICIENT_LICENCES, Refusal};
 use crate::sdp::body;
 use crate::session_timer::{Asked, Refresher, SessionTimer};
 
@@ -73,6 +73,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Vec<Field> {
     let (text, seconds) = match refusal {
         Refusal::Closed(closed) => (closed.reason.as_str(), RETRY_AFTER_MAINTENANCE),
         Refusal::CallLimit => ("Out of resource", RETRY_AFTER_LIMIT),
+        Refusal::Licences => (INSUFFICIENT_LICENCES, RETRY_AFTER_LIMIT),
         Refusal::SourceRate => ("Too many calls from this address", RETRY_AFTER_LIMIT),
     };
     vec![(Name::RetryAfter, seconds.to_string()), reason(503, text)]

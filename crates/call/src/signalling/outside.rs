@@ -139,6 +139,7 @@ impl UserAgent {
                 match &refusal {
                     Refusal::Closed(_) => self.stats.refused_maintenance += 1,
                     Refusal::CallLimit => self.stats.refused_limit += 1,
+                    Refusal::Licences => self.stats.refused_licences += 1,
                     Refusal::SourceRate => self.stats.refused_rate += 1,
                 }
                 let response = Response::new(503, headers::refusal(&refusal));

@@ -22,6 +22,7 @@ use wire::report::{SENTENCE_CHARACTERS, cut};
 
 use super::Committer;
 use crate::gate::{Gate, GateState};
+use crate::licences;
 use crate::own_machine::{OwnMachine, UpgradeError};
 use crate::preflight;
 use crate::presence::Presence;
@@ -102,6 +103,7 @@ impl Driver {
         let own_check = OwnCheck::At(Instant::now() + FIRST_CHECK);
         let mut in_flight = InFlight { upgrade: ManagerReconciler::default(), work: None, own_check };
         let _watching = AbortOnDropHandle::new(tokio::spawn(super::wall::watch(self.committer.clone())));
+        let _dividing = AbortOnDropHandle::new(tokio::spawn(licences::watch(self.committer.clone())));
         loop {
             commits.mark_unchanged();
             if self.act(&mut in_flight).await.is_err() {

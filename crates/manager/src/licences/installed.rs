@@ -2,7 +2,7 @@
 
 use fleet::time::Wall;
 use fleet::version::Version;
-use licence::{Terms, Validity, not_valid_after_upgrade};
+use licence::{Amount, Entitlements, Terms, Validity, entitlements, not_valid_after_upgrade};
 
 /// A licence that is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,20 @@ pub(crate) struct AsOf<'l> {
 }
 
 impl<'l> AsOf<'l> {
+    /// What is allowed in all.
+    pub(crate) fn entitlements(self) -> Entitlements {
+        entitlements(self.all.iter().map(|licence| &licence.terms), self.now, self.version)
+    }
+
+    /// How many calls there may be; none when no licence says anything of calls yet, and there is no limit. One that has
+    /// ended still limits: a platform does not come to be without a limit by a licence that runs out.
+    pub(crate) fn call_limit(self) -> Option<Amount> {
+        let limits = |licence: &Installed| {
+            licence.terms.counts.port != Amount::Of(0) && !self.is_to_come(&licence.terms)
+        };
+        self.all.iter().any(limits).then(|| self.entitlements().counts.port)
+    }
+
     /// The licences that count now and would not for another version, the first of each id (R18).
     pub(crate) fn not_valid_after_upgrade(self, to: Version) -> Vec<&'l Installed> {
         let terms = self.all.iter().map(|licence| &licence.terms);
@@ -48,5 +62,47 @@ impl<'l> AsOf<'l> {
             Validity::OtherVersions { versions } => self.version.major < versions.from,
             Validity::Valid | Validity::Expired { .. } => false,
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const NOW: Wall = Wall(1_795_996_800_000);
+    const VERSION: Version = Version::new(34, 1);
+
+    /// A licence of these terms, in JSON, with `id` and `customer`.
+    pub(crate) fn licence(id: i64, terms: serde_json::Value) -> Installed {
+        let mut terms = terms;
+        terms["id"] = format!("L-{id}").into();
+        terms["customer"] = "Example Ltd".into();
+        let terms = serde_json::from_value(terms).unwrap();
+        let (text, signed_with) = (String::new(), String::new());
+        Installed { id, terms, text, signed_with, installed_at: NOW }
+    }
+
+    fn limit(all: &[serde_json::Value]) -> Option<Amount> {
+        let all: Vec<_> = all.iter().zip(1..).map(|(terms, id)| licence(id, terms.clone())).collect();
+        AsOf { all: &all, now: NOW, version: VERSION }.call_limit()
+    }
+
+    #[test]
+    fn calls_are_limited_by_licences_that_say_something_of_calls_and_are_not_to_come() {
+        use serde_json::json;
+        let of = |port: serde_json::Value| json!({"counts": {"port": port}, "versions": {"from": 34}});
+        let with = |name: &str, value: serde_json::Value| {
+            let mut terms = of(json!(5));
+            terms[name] = value;
+            terms
+        };
+        assert_eq!(limit(&[]), None);
+        assert_eq!(limit(&[of(json!(5)), of(json!(7))]), Some(Amount::Of(12)));
+        assert_eq!(limit(&[of(json!(5)), of(json!("unlimited"))]), Some(Amount::Unlimited));
+        assert_eq!(limit(&[of(json!(0))]), None, "one of features alone limits no calls");
+        assert_eq!(limit(&[with("expires", json!("2026-01-31"))]), Some(Amount::Of(0)), "it has ended");
+        assert_eq!(limit(&[with("versions", json!({"from": 33, "to": 33}))]), Some(Amount::Of(0)));
+        assert_eq!(limit(&[with("not_before", json!("2027-01-31"))]), None, "it is to come");
+        assert_eq!(limit(&[with("versions", json!({"from": 35}))]), None, "it is for a later version");
     }
 }

@@ -19,6 +19,7 @@ use fleet::time::{Offset, Wall};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::report::{REPORT_BYTES, Report, SENTENCE_CHARACTERS, cut};
+use wire::share::HeldShare;
 use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Tally, Wait};
 
 use super::caller::{Caller, bytes, message};
@@ -45,6 +46,8 @@ struct Received {
     clock_ahead: Option<Offset>,
     /// What it says of participants and commands.
     live: LiveReport,
+    /// The share of the licences that it goes by.
+    call_share: Option<HeldShare>,
 }
 
 impl Received {
@@ -60,6 +63,7 @@ impl Received {
             participants,
             statistics,
             outcomes,
+            call_share,
         } = sync;
         sanitise(&mut report);
         let mut observed = Observed::from(report);
@@ -69,7 +73,7 @@ impl Received {
         // The node read its clock before it sent the request, so this includes the time of transfer.
         let clock_ahead = nodes.map(|nodes| nodes.ahead_of(wall));
         let live = LiveReport { participants, statistics, outcomes };
-        Self { observed, tally, configuration, wait, started_at, clock_ahead, live }
+        Self { observed, tally, configuration, wait, started_at, clock_ahead, live, call_share }
     }
 }
 
@@ -88,6 +92,7 @@ pub(crate) async fn sync(
     let live = std::mem::take(&mut received.live);
     let request = link.presence.begin(node);
     take_live(&link.committer, node, &received.observed, live);
+    take_share(&link.committer, node, &received);
     accept_report(&link.committer, &request, node, &received).await?;
     let answer = answer(&link, node, protocol, &received).await?;
     caller.check_still_valid(&link).await?;
@@ -114,6 +119,16 @@ fn take_live(committer: &Committer, node: NodeId, observed: &Observed, live: Liv
     }
 }
 
+/// Takes over which share of the licences a node goes by. When two processes report as one node, the share of one of them
+/// counts; the other one keeps its own.
+fn take_share(committer: &Committer, node: NodeId, received: &Received) {
+    if let Some(said) = received.call_share
+        && start_that_counts(committer, node, &received.observed).is_some()
+    {
+        committer.licences().shares().heard(node, said, committer.now());
+    }
+}
+
 /// The process that has reported, if its participants are shown.
 fn start_that_counts(committer: &Committer, node: NodeId, observed: &Observed) -> Option<StartId> {
     let process = observed.process?;
@@ -128,7 +143,7 @@ async fn accept_report(
     node: NodeId,
     received: &Received,
 ) -> Result<(), Refusal> {
-    let Received { observed, tally, configuration: _, wait: _, started_at, clock_ahead, live: _ } = received;
+    let Received { observed, tally, started_at, clock_ahead, .. } = received;
     let clock_ahead = *clock_ahead;
     // When two processes report as one node, only the state of one of them is shown.
     let believed = committer.read(|fleet, now| fleet.believes(node, now, observed));
@@ -177,6 +192,10 @@ async fn answer(
     // which it continues.
     let late = heard_at().is_some_and(|heard_at| observed.at < heard_at);
     let start = start_that_counts(&link.committer, node, observed);
+    let share = || {
+        let said = received.call_share?.share;
+        Some(start.and_then(|_| link.committer.licences().shares().of(node)).unwrap_or(said))
+    };
     let commands_due = || start.and_then(|start| link.committer.calls().due(node, start, Instant::now()));
     loop {
         let news = waiting.notified();
@@ -186,7 +205,10 @@ async fn answer(
         let desired = link.committer.read(|fleet, _| fleet.wanted(node)).ok_or(Refusal::NotRegistered)?;
         let configuration = link.committer.rooms();
         let differs = configuration.revision != received.configuration;
-        let newer = desired.generation != observed.generation || differs;
+        let call_share = share();
+        let newer = desired.generation != observed.generation
+            || differs
+            || call_share != received.call_share.map(|said| said.share);
         let commands = commands_due();
         let hold = match received.wait {
             // After a clock step, each node is answered at once, so that it renews its certificate by the
@@ -220,6 +242,7 @@ async fn answer(
                 beside,
                 participants: start.map(|start| calls.revision(node, start)),
                 commands: start.map(|start| calls.take_due(node, start, Instant::now())).unwrap_or_default(),
+                call_share,
             });
         }
     }

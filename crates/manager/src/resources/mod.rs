@@ -55,6 +55,7 @@ pub(crate) static ALL: &[&Resource] = &[
     &status::calls::CONFERENCE,
     &status::calls::CONFERENCE_SHARD,
     &status::calls::PARTICIPANT,
+    &status::licensing::LICENSING,
     &status::management_vm::MANAGEMENT_VM,
     &status::worker_vm::WORKER_VM,
     &history::audit::AUDIT,

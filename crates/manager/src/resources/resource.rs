@@ -73,6 +73,8 @@ pub(crate) enum Served {
 /// Which objects are made from the state of the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rows {
+    /// The use of the licences.
+    Licensing,
     /// The Management Node.
     ManagementVm,
     /// The Management Node as its machine is set up.

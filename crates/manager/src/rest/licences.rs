@@ -18,8 +18,9 @@ use super::error::{FieldErrors, Kind, Refusal};
 use super::list::page;
 use super::request::{Fields, PathId, QueryPairs};
 use super::route::{both, location};
-use crate::licences::{AsOf, Installed};
+use crate::licences::{AsOf, Installed, calls};
 use crate::resources::configuration::licence::{LICENCE, TEXT, UNLIMITED};
+use crate::resources::status::licensing::LICENSING;
 use crate::resources::time;
 use crate::store::{Transaction, licences as stored};
 
@@ -148,6 +149,24 @@ fn full() -> Refusal {
         format!("{MOST} licences are installed, and more are not kept; nothing was changed"),
         "delete those that are not valid any more",
     )
+}
+
+/// What is used of the licences: the one object of `status/v1/licensing/`.
+pub(super) fn used(api: &Api) -> Value {
+    let calls: u32 = api.committer().read(|fleet, _| fleet.nodes().iter().map(|(_, node)| calls(node)).sum());
+    let (ports, rooms) = with_installed(api, |as_of| {
+        let is_limited = !as_of.all.is_empty();
+        let rooms = if is_limited { as_of.entitlements().counts.vmr } else { Amount::Unlimited };
+        (as_of.call_limit().unwrap_or(Amount::Unlimited), rooms)
+    });
+    json!({
+        "id": 1,
+        "resource_uri": LICENSING.uri(1),
+        "port_count": calls,
+        "port_total": number(ports),
+        "vmr_count": api.committer().rooms().rooms.len(),
+        "vmr_total": number(rooms),
+    })
 }
 
 /// The number that an amount is shown as.

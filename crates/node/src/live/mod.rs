@@ -1,6 +1,6 @@
-//! Participants and commands between the call engine and the Management Node. Responsible for what the link sends of
-//! participants and for carrying out what comes back, each command once; it relies on the engine for both and on the
-//! link for when. The event loop, the agent and its durable state know nothing of it.
+//! Participants, commands and the share of the licences between the call engine and the Management Node. Responsible for
+//! what the link sends of them and for carrying out what comes back, each command once; it relies on the engine for both
+//! and on the link for when. The event loop, the agent and its durable state know nothing of it.
 //!
 //! It never holds the engine: the node ends it when nobody does.
 
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use wire::live::{
     Action, Command, MediaStatistics, Outcome, PARTICIPANTS_AT_ONCE, ParticipantChanges, STATISTICS_AT_ONCE,
 };
+use wire::share::{CallShare, HeldShare};
 
 use self::performed::Performed;
 pub use self::statistics::sample;
@@ -54,6 +55,9 @@ struct State {
     /// Outcomes that no request has carried there.
     outcomes: BTreeMap<Uuid, Outcome>,
     performed: Performed,
+    /// The share of the licences that the engine goes by. A process begins without a limit, and one that does not hear of
+    /// another share keeps the one that it has: a Management Node that is away ends no service.
+    share: CallShare,
 }
 
 impl Live {
@@ -65,6 +69,7 @@ impl Live {
             statistics: Vec::new(),
             outcomes: BTreeMap::new(),
             performed: Performed::default(),
+            share: CallShare::default(),
         };
         Self { state: Mutex::new(state), news }
     }
@@ -99,6 +104,30 @@ impl Live {
         if state.has_news() {
             self.news.notify_one();
         }
+    }
+
+    /// What the next request says of the share of the licences; nothing when there is no engine any more.
+    pub fn share(&self) -> Option<HeldShare> {
+        let state = self.state.lock();
+        let refused = *state.engine.upgrade()?.refused_for_licences().borrow();
+        Some(HeldShare { share: state.share, refused })
+    }
+
+    /// The Management Node has given this share of the licences.
+    pub fn set_share(&self, share: CallShare) {
+        let mut state = self.state.lock();
+        if state.share == share {
+            return;
+        }
+        if let Some(engine) = state.engine.upgrade() {
+            engine.set_licensed_calls(share.most);
+            state.share = share;
+        }
+    }
+
+    /// Calls were refused because of the share: the Management Node may have more.
+    fn ask_for_more(&self) {
+        self.news.notify_one();
     }
 
     /// The participants have changed, or were sampled: the link is woken if the Management Node wants to know.
@@ -162,6 +191,14 @@ fn perform(engine: &CallEngine, id: Uuid, action: Action) -> Outcome {
         Err(failure) => (None, Some(failure)),
     };
     Outcome { command: id, participant, failure }
+}
+
+/// Wakes the link whenever calls were refused for want of licences, until the engine is gone.
+pub async fn follow_refusals(live: Arc<Live>) {
+    let Some(mut refused) = live.with_engine(CallEngine::refused_for_licences) else { return };
+    while refused.changed().await.is_ok() {
+        live.ask_for_more();
+    }
 }
 
 /// Wakes the link whenever the participants change, until the engine is gone.

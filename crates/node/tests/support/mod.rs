@@ -36,6 +36,7 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use wire::live::Command;
+use wire::share::CallShare;
 use wire::{Configuration, Enrolled, EnrolmentFile, EnrolmentRequest, Sync, SyncAnswer, Wait};
 
 /// The longest that anything is waited for.
@@ -69,6 +70,7 @@ pub struct FakeState {
     pub syncs: Syncs,
     pub desired: Desired,
     pub configuration: Configuration,
+    pub call_share: Option<CallShare>,
     pub fetch_rate: Option<u64>,
     /// The revision of the node's participants that it has; none if it wants none.
     pub participants: Option<u64>,
@@ -159,6 +161,7 @@ impl Manager {
             syncs: Syncs::Answer,
             desired: Desired::default(),
             configuration: Configuration::default(),
+            call_share: None,
             fetch_rate: None,
             participants: None,
             commands: Vec::new(),
@@ -283,7 +286,10 @@ async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Respons
             Syncs::Babble => return "well, well".into_response(),
             Syncs::Answer => {}
         }
-        let newer = answer.desired.generation != sync.observed.generation || answer.configuration.is_some();
+        let has_share = answer.call_share.unwrap_or_default() == sync.call_share.unwrap_or_default().share;
+        let newer = answer.desired.generation != sync.observed.generation
+            || answer.configuration.is_some()
+            || !has_share;
         if sync.wait == Wait::No || newer || Instant::now() >= held_until {
             return Json(answer).into_response();
         }
@@ -303,6 +309,7 @@ fn answer(fake: &FakeState, sync: &Sync) -> SyncAnswer {
         beside: None,
         participants: fake.participants,
         commands: fake.commands.clone(),
+        call_share: fake.call_share,
     }
 }
 

@@ -59,6 +59,10 @@ impl UserAgent {
         if self.calls.count() >= self.settings.call_limit {
             return Err(DialError::CallLimit);
         }
+        if !self.admitter.is_licensed(self.calls.count()) {
+            self.stats.refused_licences += 1;
+            return Err(DialError::Licences);
+        }
         let dialling = self.dialling(dial)?;
         let member = self.member_to(dial);
         let (id, participant) = (self.calls.next_id(), member.id);

@@ -46,6 +46,26 @@ fn maintenance_mode_refuses_new_calls_and_touches_no_running_one() {
 }
 
 #[test]
+fn licences_refuse_new_calls_with_their_reason_and_touch_no_running_one() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    world.call(&mut phone);
+    world.agent.set_licensed(Some(1));
+    world.receive(PHONE, &Phone::new("b").invite(SDP));
+    let refusal = world.answer();
+    assert!(refusal.starts_with("SIP/2.0 503"), "{refusal}");
+    assert_eq!(header(&refusal, "Reason"), "SIP;cause=503;text=\"Insufficient licenses\"");
+    world.receive(PHONE, &Phone::new("b").request("ACK", "i1", ""));
+    world.agent.set_licensed(Some(0));
+    world.receive(PHONE, &phone.invite(&SDP.replace("RTP/AVP 0\r\n", "RTP/AVP 0\r\na=sendonly\r\n")));
+    assert!(world.answer().contains("a=recvonly"), "a change is no new call");
+    world.receive(PHONE, &phone.ack(""));
+    assert_eq!((world.count(), world.stats().refused_licences), (1, 1));
+    world.agent.set_licensed(Some(2));
+    world.call(&mut Phone::new("c"));
+    assert_eq!(world.count(), 2);
+}
+
+#[test]
 fn delayed_offer_is_answered_by_the_ack() {
     let (mut world, mut phone) = (World::new(), Phone::new("a"));
     world.receive(PHONE, &phone.invite(""));

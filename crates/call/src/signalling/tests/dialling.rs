@@ -61,6 +61,7 @@ fn call_that_cannot_be_made_leaves_nothing() {
     let close = |world: &mut World| world.agent.set_admission(Admission::Closed(Closed::maintenance_mode()));
     check(close, to(BOB), DialError::Closed("System in maintenance mode".into()));
     check(|world| world.call(&mut super::kit::Phone::new("a")), to(BOB), DialError::CallLimit);
+    check(|world| world.agent.set_licensed(Some(0)), to(BOB), DialError::Licences);
     let elsewhere = super::super::Dial { room: "Elsewhere".into(), ..to(BOB) };
     check(|_| {}, elsewhere, DialError::NoRoom("Elsewhere".into()));
     let wrong = |uri: &str, why: &str| DialError::Target { uri: uri.into(), why: why.into() };

@@ -4,6 +4,7 @@ mod copies;
 mod identity;
 mod limits;
 mod live;
+mod share;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,6 +196,7 @@ fn first_report() -> Sync {
         participants: None,
         statistics: Vec::new(),
         outcomes: Vec::new(),
+        call_share: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The present state. Each file declares one resource, whose objects are made from the state of the platform.
 
 pub(crate) mod calls;
+pub(crate) mod licensing;
 pub(crate) mod management_vm;
 pub(crate) mod worker_vm;
 

@@ -10,7 +10,7 @@ use crate::resources::shown::{Nested, shown};
 use crate::resources::{Affects, CoreFacts, Kind, Object, Related, Resource, Rows, Served, configured};
 use crate::rest::error::Refusal;
 use crate::rest::list::{envelope, page};
-use crate::rest::{Api, status};
+use crate::rest::{Api, licences, status};
 use crate::store::{StoreError, objects};
 
 /// A page of the objects of a resource.
@@ -39,6 +39,7 @@ pub(super) async fn list(
 /// The objects of a resource that are made from the state of the platform.
 async fn rows(api: &Api, rows: Rows) -> Result<Vec<Value>, Refusal> {
     match rows {
+        Rows::Licensing => Ok(vec![licences::used(api)]),
         Rows::ManagementVm => Ok(vec![json!(status::manager(api))]),
         Rows::ConfiguredManagementVm => Ok(vec![status::configured_manager(&api.context.name)]),
         Rows::WorkerVm => Ok(status::nodes(api).await?.into_iter().map(|node| json!(node)).collect()),

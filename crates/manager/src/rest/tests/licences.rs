@@ -144,3 +144,29 @@ async fn active_licence_that_will_not_be_valid_after_the_upgrade_blocks_its_star
     kit.call("DELETE", &format!("{LICENCES}1/"), json!({})).await.expect(204);
     kit.call("POST", "/command/v1/platform/upgrade_start/", body).await.expect(202);
 }
+
+#[tokio::test]
+async fn use_of_the_licences_is_shown() {
+    let kit = Kit::new().await;
+    let key = publisher(&kit);
+    let used = async || kit.get("/status/v1/licensing/").await.expect(200)["objects"][0].clone();
+    let without =
+        json!({"port_count": 0, "port_total": 2_147_483_647, "vmr_count": 0, "vmr_total": 2_147_483_647});
+    assert_includes(&used().await, &without);
+    for n in [1, 2] {
+        kit.add_node(n).await;
+        kit.report_calls(n, n).await;
+    }
+    kit.call("POST", "/configuration/v1/conference/", json!({"name": "Board", "service_type": "conference"}))
+        .await
+        .expect(201);
+    for (id, amount) in [("L-1", json!(5)), ("L-2", json!(7))] {
+        let text = signed(&key, id, json!({"counts": {"port": amount, "vmr": 2}}));
+        kit.call("POST", LICENCES, json!({"text": text})).await.expect(201);
+    }
+    assert_includes(
+        &used().await,
+        &json!({"id": 1, "port_count": 3, "port_total": 12, "vmr_count": 1, "vmr_total": 4}),
+    );
+    kit.get("/status/v1/licensing/?port_count__gte=4").await.expect(200);
+}
