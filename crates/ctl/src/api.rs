@@ -44,6 +44,35 @@ pub(crate) struct List<T> {
     pub(crate) objects: Vec<T>,
 }
 
+/// An object of `configuration/v1/licence/`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct InstalledLicence {
+    /// The id that it gives itself.
+    pub(crate) entitlement_id: String,
+    /// How many calls it allows.
+    pub(crate) concurrent: u64,
+    /// Its last day; empty if it never ends.
+    #[serde(default)]
+    pub(crate) expiration_date: String,
+    /// The versions that it is valid for.
+    pub(crate) versions: String,
+    /// Whether it is valid now, or why not.
+    pub(crate) status: String,
+}
+
+/// The object of `status/v1/licensing/`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct LicenceUsage {
+    /// How many calls there are.
+    pub(crate) port_count: u64,
+    /// How many there may be.
+    pub(crate) port_total: u64,
+    /// How many rooms are configured.
+    pub(crate) vmr_count: u64,
+    /// How many the licences allow.
+    pub(crate) vmr_total: u64,
+}
+
 /// The state of an upload.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Upload {

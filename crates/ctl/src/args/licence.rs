@@ -1,4 +1,4 @@
-//! Arguments of `pitlane licence`, which works on files of this machine.
+//! Arguments of `pitlane licence`.
 
 use std::path::PathBuf;
 
@@ -20,6 +20,21 @@ pub(crate) enum LicenceCommand {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         trust: PathBuf,
     },
+    /// Lists the licences that are installed on the Management Node, and whether each is valid now.
+    List,
+    /// Installs a licence on the Management Node, which verifies it.
+    Add {
+        /// The licence, as it was sent.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Deletes a licence from the Management Node. Calls that there are go on.
+    Delete {
+        /// The id of the licence.
+        id: String,
+    },
+    /// Shows how many calls and rooms there are, and how many the licences allow.
+    Usage,
 }
 
 /// A licence to sign.

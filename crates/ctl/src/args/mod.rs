@@ -124,7 +124,7 @@ pub(crate) enum Command {
     /// Upgrade packages on this machine: make keys, build, inspect, verify.
     #[command(subcommand)]
     Package(PackageCommand),
-    /// Licences on this machine: sign and verify.
+    /// Licences: install, list, usage; and on this machine: sign and verify.
     #[command(subcommand)]
     Licence(LicenceCommand),
     /// The machine that a Management Node or a Conferencing Node runs on.

@@ -1,5 +1,5 @@
-//! `pitlane licence`: signing and verifying licences on this machine. Relies on crate `licence`; the Management Node is
-//! not needed.
+//! `pitlane licence`: signing and verifying licences on this machine, for which the Management Node is not needed, and the
+//! entry to what is installed there. Relies on crate `licence`.
 //!
 //! What a licence says is written in TOML:
 //!
@@ -22,19 +22,28 @@ use ::licence::{Licence, Terms, sign};
 use ::package::TrustedKeys;
 use serde_json::json;
 
+use super::installed_licences;
 use super::package::passphrase;
-use super::session::Output;
-use crate::args::{LicenceCommand, SignArgs};
+use super::session::{Output, Session, block_on, output};
+use crate::args::{Global, LicenceCommand, SignArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal;
 use crate::text::sanitized;
 
 /// Runs a command about licences.
-pub(crate) fn run(command: &LicenceCommand, output: Output) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, command: &LicenceCommand) -> Result<Exit, Failure> {
     match command {
-        LicenceCommand::Sign(args) => sign_one(args, output),
-        LicenceCommand::Verify { file, trust } => verify(file, trust, output),
+        LicenceCommand::Sign(args) => sign_one(args, output(global)),
+        LicenceCommand::Verify { file, trust } => verify(file, trust, output(global)),
+        LicenceCommand::List => block_on(async { installed_licences::list(&Session::open(global)?).await }),
+        LicenceCommand::Add { file } => {
+            block_on(async { installed_licences::add(&Session::open(global)?, file).await })
+        }
+        LicenceCommand::Delete { id } => {
+            block_on(async { installed_licences::delete(&Session::open(global)?, id).await })
+        }
+        LicenceCommand::Usage => block_on(async { installed_licences::usage(&Session::open(global)?).await }),
     }
 }
 
@@ -60,7 +69,7 @@ fn refused(file: &Path) -> impl FnOnce(::licence::Refusal) -> Failure {
 }
 
 /// Reads a file that is no larger than a licence.
-fn read(file: &Path) -> Result<String, Failure> {
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     let io = || Failure::io(format!("read {}", file.display()));
     let mut text = String::new();
     // One byte more, so that a longer one is refused and not truncated.

@@ -7,6 +7,7 @@ mod config;
 mod confirm;
 mod connect;
 mod demo;
+mod installed_licences;
 mod licence;
 mod log;
 mod login;
@@ -37,7 +38,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let Args { global, command } = args;
     match command {
         Command::Package(command) => package::run(&command, output(&global)),
-        Command::Licence(command) => licence::run(&command, output(&global)),
+        Command::Licence(command) => licence::run(&global, &command),
         Command::Machine(command) => machine::run(&command, output(&global)),
         Command::Simulate(args) => simulate::run(&global, &args),
         Command::Demo { arguments } => demo::run(&arguments),

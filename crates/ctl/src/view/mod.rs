@@ -6,6 +6,7 @@ pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod history;
+pub(crate) mod licences;
 pub(crate) mod node_state;
 pub(crate) mod nodes;
 pub(crate) mod rows;

@@ -1,10 +1,12 @@
-//! Licences, end to end on files.
+//! Licences, end to end on files and at the Management Node.
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Home;
+use crate::answers::{about, list, ok};
+use crate::server::{Reply, Server};
 
 const SPEC: &str = r#"
 id = "2026-0042"
@@ -67,4 +69,44 @@ fn misspelt_term_is_named_and_nothing_is_signed() {
         assert!(refused.err.contains(misspelt) || refused.err.contains(right), "{}", refused.err);
         assert!(!home.path().join("2026-0042.licence").exists());
     }
+}
+
+#[test]
+fn licences_are_installed_listed_and_deleted_by_their_id() {
+    let of = |id: u64, name: &str, concurrent: u64, last: &str, status: &str| {
+        json!({"id": id, "entitlement_id": name, "concurrent": concurrent, "expiration_date": last,
+            "versions": "34 to 36", "status": status})
+    };
+    let all = json!([
+        of(1, "2026-0042", 100, "2027-11-22", "valid"),
+        of(7, "2025-0001", 2_147_483_647, "", "expired: its last day was 2026-01-31"),
+    ]);
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/licence/", ok(list(all))),
+        ("POST /api/admin/configuration/v1/licence/", vec![Reply::Created("/x/1/".into(), String::new())]),
+        ("DELETE /api/admin/configuration/v1/licence/7/", vec![Reply::Json(204, Value::Null)]),
+    ]);
+    let home = server.home();
+    fs::write(home.path().join("new.licence"), "{}\nsigned\n").unwrap();
+    home.run_ok(&["licence", "add", "new.licence"]);
+    assert_eq!(server.received("POST")[0].json(), json!({"text": "{}\nsigned\n"}));
+    let expected = "\
+LICENCE    CALLS      LAST DAY    VERSIONS  STATUS
+2026-0042  100        2027-11-22  34 to 36  valid
+2025-0001  unlimited  never       34 to 36  expired: its last day was 2026-01-31
+";
+    assert_eq!(home.run_ok(&["licence", "list"]).out, expected);
+    home.run_ok(&["licence", "delete", "2025-0001"]);
+    assert_eq!(server.received("DELETE").len(), 1);
+    assert!(home.run(&["licence", "delete", "2024-0001"]).err.contains("no licence 2024-0001 is installed"));
+}
+
+#[test]
+fn use_of_the_licences_is_shown() {
+    let used =
+        json!([{"id": 1, "port_count": 3, "port_total": 12, "vmr_count": 2, "vmr_total": 2_147_483_647}]);
+    let server = Server::start(vec![about(), ("GET /api/admin/status/v1/licensing/", ok(list(used)))]);
+    let home = server.home();
+    assert_eq!(home.run_ok(&["licence", "usage"]).out, "Calls  3 of 12\nRooms  2 without a limit\n");
 }

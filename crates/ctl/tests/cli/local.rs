@@ -256,6 +256,8 @@ fn machine_is_owned_by_its_user_except_for_keys_and_settings() {
     home.run_ok(&[&INSTALL[..], &["--settings", "machine.toml"]].concat());
     let protect = ["machine", "protect", "--root", "root", "--run-as", "nobody"];
     let root = home.path().join("root");
+    fs::create_dir(root.join("trust/licences")).unwrap();
+    fs::write(root.join("trust/licences/publisher.pub"), "a key").unwrap();
     let protected = home.run(&protect);
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
     if !is_root {
@@ -269,6 +271,8 @@ fn machine_is_owned_by_its_user_except_for_keys_and_settings() {
     };
     assert_eq!(seen(""), (true, 0o1770));
     assert_eq!((seen("trust"), seen("trust/release.pub")), ((true, 0o755), (true, 0o644)));
+    assert_eq!(seen("trust/licences"), (true, 0o755));
+    assert_eq!(seen("trust/licences/publisher.pub"), (true, 0o644));
     assert_eq!(seen("machine.toml"), (true, 0o640));
     for name in ["boot.json", "slots", "slots/a", "slots/a/bin/pitlane-node", "slots/a/manifest.json"] {
         assert!(!seen(name).0, "{name} belongs to root");

@@ -106,15 +106,24 @@ fn lock_stopped_machine(root: &Path) -> Result<Option<File>, Failure> {
 
 /// Gives the keys and their directory, or the settings, to root.
 fn give_to_root(entry: &Entry, user: User) -> Result<(), Failure> {
-    if !entry.is(FileType::Directory) {
-        entry.plain()?;
-        entry.set_owner(0, user.gid)?;
-        return entry.set_mode(SETTINGS_MODE);
+    if entry.is(FileType::Directory) {
+        return give_keys_to_root(entry);
     }
-    entry.set_owner(0, 0)?;
-    entry.set_mode(TRUST_MODE)?;
-    for name in entry.names()? {
-        let key = entry.entry(&name)?;
+    entry.plain()?;
+    entry.set_owner(0, user.gid)?;
+    entry.set_mode(SETTINGS_MODE)
+}
+
+/// Gives a directory of keys to root, with those for licences in a directory of their own below it.
+fn give_keys_to_root(dir: &Entry) -> Result<(), Failure> {
+    dir.set_owner(0, 0)?;
+    dir.set_mode(TRUST_MODE)?;
+    for name in dir.names()? {
+        let key = dir.entry(&name)?;
+        if key.is(FileType::Directory) {
+            give_keys_to_root(&key)?;
+            continue;
+        }
         key.plain()?;
         key.set_owner(0, 0)?;
         key.set_mode(KEY_MODE)?;
