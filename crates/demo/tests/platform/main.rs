@@ -6,6 +6,7 @@ mod copies;
 mod faults;
 mod fixture;
 mod forecast;
+mod licences;
 mod live_calls;
 mod mixed;
 mod packages;
