@@ -10,11 +10,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, StatusCode, header};
+use backup::WorkFactor;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::Release;
+use manager::authority::Authority;
+use manager::backups::Backups;
 use manager::context::Context;
 use manager::driver::Committer;
 use manager::enrolment::NodeAccess;
@@ -255,8 +258,11 @@ async fn serve(root: &Path) -> (Committer, Router) {
         .await
         .expect("a committer");
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
+    Authority::load_or_make(&layout.state()).expect("an authority");
+    let backups = Backups::new(committer.clone(), layout.clone(), Release::PRESENT, WorkFactor::QUICK);
     let router = router(Context {
         release: Release::PRESENT,
+        backups,
         committer: committer.clone(),
         layout,
         nodes,

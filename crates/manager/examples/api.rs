@@ -4,9 +4,12 @@
 
 use std::net::SocketAddr;
 
+use backup::WorkFactor;
 use fleet::policy::Policy;
 use fleet::version::Release;
 use manager::auth::oauth::Audiences;
+use manager::authority::Authority;
+use manager::backups::Backups;
 use manager::context::Context;
 use manager::enrolment::NodeAccess;
 use manager::layout::Layout;
@@ -35,8 +38,10 @@ async fn main() {
     first_account(committer.store(), print).await.expect("an account");
     let listener = TcpListener::bind(address).await.expect("the address is free");
     println!("http://{}/", listener.local_addr().expect("an address"));
+    Authority::load_or_make(&layout.state()).expect("an authority");
     let app = router(Context {
         release: Release::PRESENT,
+        backups: Backups::new(committer.clone(), layout.clone(), Release::PRESENT, WorkFactor::STRONG),
         committer,
         layout,
         nodes: NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() },

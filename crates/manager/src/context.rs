@@ -3,6 +3,7 @@
 use fleet::version::Release;
 
 use crate::auth::oauth::Audiences;
+use crate::backups::Backups;
 use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
@@ -28,6 +29,8 @@ pub struct Context {
     pub token_urls: Audiences,
     /// The certificate that the pages show.
     pub certificate: OperatorCertificate,
+    /// Makes and restores backups.
+    pub backups: Backups,
     /// The refusals of the nodes' listener.
     pub refusals: Refusals,
 }

@@ -42,6 +42,16 @@ impl Layout {
         self.root.join("state")
     }
 
+    /// The backups that were made.
+    pub fn backups(&self) -> PathBuf {
+        self.state().join("backups")
+    }
+
+    /// A backup that is being restored.
+    pub fn restore(&self) -> PathBuf {
+        self.root.join("restore")
+    }
+
     /// The store that belongs to a slot.
     pub fn store(&self, slot: Slot) -> PathBuf {
         self.root.join(format!("store-{}.db", slot.name()))

@@ -25,6 +25,7 @@ mod registration;
 
 pub mod auth;
 pub mod authority;
+pub mod backups;
 pub mod gate;
 pub mod link;
 pub mod operator_certificate;

@@ -74,8 +74,8 @@ fn main() -> ExitCode {
         Arguments { command: None, root } => root.unwrap_or_default(),
     };
     match run(root) {
-        // A selected release starts next; whoever stopped the process expects success.
-        Ok(Ended::Selected(_) | Ended::Asked) => ExitCode::SUCCESS,
+        // A selected release or a restored backup starts next; whoever stopped the process expects success.
+        Ok(Ended::Selected(_) | Ended::Restored | Ended::Asked) => ExitCode::SUCCESS,
         Ok(Ended::StoreBroken) => ExitCode::FAILURE,
         Err(cause) => {
             eprintln!("pitlane-manager: {}", visible(&chain(&cause)));

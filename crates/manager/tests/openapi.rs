@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use axum::Router;
+use backup::WorkFactor;
 use fleet::policy::Policy;
 use fleet::version::Release;
+use manager::authority::Authority;
+use manager::backups::Backups;
 use manager::context::Context;
 use manager::driver::Committer;
 use manager::enrolment::NodeAccess;
@@ -54,8 +57,11 @@ async fn serve(root: &Path) -> (SocketAddr, String) {
 fn api(committer: Committer, layout: Layout) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let refusals = manager::link::Refusals::default();
+    Authority::load_or_make(&layout.state()).expect("an authority");
+    let backups = Backups::new(committer.clone(), layout.clone(), Release::PRESENT, WorkFactor::QUICK);
     router(Context {
         release: Release::PRESENT,
+        backups,
         committer,
         layout,
         nodes,

@@ -45,6 +45,8 @@ const FIRST_CHECK: Duration = Duration::from_secs(5);
 pub enum Ended {
     /// The new release is selected: end the process, and it starts.
     Selected(Assignment),
+    /// A backup was accepted: end the process, and its next start puts the backup in place.
+    Restored,
     /// The process was asked to end.
     Asked,
     /// A commit failed: end the process, and start again from what is stored.
@@ -64,6 +66,8 @@ pub struct Driver {
     pub presence: Presence,
     /// Links that went down.
     pub downs: mpsc::UnboundedReceiver<NodeId>,
+    /// Cancelled when a backup was accepted that the next start puts in place.
+    pub restored: CancellationToken,
     /// Closed before the new release is selected.
     pub gate: Gate,
     /// Ends the loop.
@@ -92,6 +96,7 @@ enum Woken {
     ByWork(ManagerOutcome),
     ToCheck,
     ByChecked(Option<String>),
+    ToRestore,
     ToStop,
     ByBrokenStore,
 }
@@ -130,6 +135,7 @@ impl Driver {
                     in_flight.own_check = OwnCheck::At(Instant::now() + CHECK_EVERY);
                     self.checked(fault).await
                 }
+                Woken::ToRestore => return Ended::Restored,
                 Woken::ToStop => return Ended::Asked,
                 Woken::ByBrokenStore => return Ended::StoreBroken,
             };
@@ -199,6 +205,7 @@ impl Driver {
             }
         };
         tokio::select! {
+            () = self.restored.cancelled() => Woken::ToRestore,
             () = self.stop.cancelled() => Woken::ToStop,
             _ = health.wait_for(|health| *health == Health::Broken) => Woken::ByBrokenStore,
             done = work => Woken::ByWork(outcome(done)),

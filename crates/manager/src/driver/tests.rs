@@ -26,7 +26,8 @@ fn driver(bench: &Bench, committer: &Committer) -> (Driver, CancellationToken, G
     let own = bench.own(Slot::A);
     let held = slots::Held::default();
     let (committer, passage, ends) = (committer.clone(), gate.clone(), stop.clone());
-    let driver = Driver { committer, own, held, presence, downs, gate: passage, stop: ends };
+    let restored = CancellationToken::new();
+    let driver = Driver { committer, own, held, presence, downs, restored, gate: passage, stop: ends };
     (driver, stop, gate)
 }
 

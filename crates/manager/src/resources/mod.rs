@@ -18,6 +18,7 @@ pub(crate) mod shown;
 pub(crate) mod time;
 pub(crate) mod typed;
 
+pub(crate) mod backup;
 pub(crate) mod command;
 pub(crate) mod configuration;
 pub(crate) mod history;
@@ -52,6 +53,8 @@ pub(crate) static ALL: &[&Resource] = &[
     &upgrade::UPGRADE,
     &upgrade::UPGRADE_REQUEST,
     &upgrade::UPGRADE_PACKAGE,
+    &backup::SYSTEM_BACKUP,
+    &backup::BACKUP_REQUEST,
     &status::calls::CONFERENCE,
     &status::calls::CONFERENCE_SHARD,
     &status::calls::PARTICIPANT,
@@ -69,6 +72,8 @@ pub(crate) static ALL: &[&Resource] = &[
     &command::calls::MUTE,
     &command::calls::UNMUTE,
     &command::CERTIFICATES_IMPORT,
+    &backup::CREATE,
+    &backup::RESTORE,
     &command::UPGRADE,
     &command::UPGRADE_CHECK,
     &command::UPGRADE_START,

@@ -9,10 +9,13 @@ use crate::store::accounts::Account;
 
 /// What the paths need that are not declared: the beginning of a path, what reading needs, and what everything else
 /// needs. The first one counts.
-const OWN: [(&str, Permission, Permission); 13] = [
+const OWN: [(\&str, Permission, Permission); 16] = [
     ("schema/", Permission::UseApi, Permission::UseApi),
     ("/admin/platform/schema", Permission::UseApi, Permission::UseApi),
     ("command/v1/platform/certificates_import", Permission::ChangeTrust, Permission::ChangeTrust),
+    ("command/v1/platform/backup_", Permission::Backup, Permission::Backup),
+    ("configuration/v1/system_backup", Permission::Backup, Permission::Backup),
+    ("status/v1/backup_request", Permission::Backup, Permission::Backup),
     ("openapi.json", Permission::UseApi, Permission::UseApi),
     ("command/v1/account/", Permission::UseApi, Permission::UseApi),
     ("command/v1/conference/", Permission::ViewCalls, Permission::ControlCalls),
@@ -90,6 +93,9 @@ mod tests {
         check(Method::POST, "command/v1/account/password/", Permission::UseApi);
         check(Method::GET, "schema/", Permission::UseApi);
         check(Method::GET, "status/v1/upgrade/", Permission::ViewPlatform);
+        check(Method::GET, "configuration/v1/system_backup/x/", Permission::Backup);
+        check(Method::GET, "status/v1/backup_request/", Permission::Backup);
+        check(Method::POST, "command/v1/platform/backup_restore/", Permission::Backup);
         check(Method::GET, "status/v1/participant/", Permission::ViewCalls);
         check(Method::POST, "command/v1/participant/disconnect/", Permission::ControlCalls);
         check(Method::POST, "command/v1/platform/unknown/", Permission::ChangePlatform);

@@ -21,6 +21,7 @@ mod views;
 
 mod status;
 
+mod backups;
 mod calls;
 mod certificates_import;
 

@@ -25,6 +25,7 @@ use thiserror::Error;
 use tracing::info;
 
 use crate::authority::AuthorityError;
+use crate::backups::SwapError;
 use crate::driver::Committer;
 use crate::layout::Layout;
 use crate::own_machine::OwnMachine;
@@ -53,6 +54,9 @@ pub enum StartError {
     /// The authority cannot be used.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// A backup cannot be put in place.
+    #[error(transparent)]
+    Restore(#[from] SwapError),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up; check [manager] names in the settings")]
     Tls(#[from] rustls::Error),

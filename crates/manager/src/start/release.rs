@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use backup::WorkFactor;
 use slots::Held;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -16,6 +17,7 @@ use super::{Listeners, ReleaseStatus, StartError, open_store, release_status, se
 use crate::auth::first_password;
 use crate::auth::oauth::Audiences;
 use crate::authority::{Authority, write_private};
+use crate::backups::{Backups, swap_in};
 use crate::context::Context;
 use crate::driver::{Committer, Driver, Ended};
 use crate::enrolment::NodeAccess;
@@ -55,6 +57,7 @@ pub struct Prepared {
     authority: Arc<Authority>,
     listeners: Listeners,
     committer: Committer,
+    backups: Backups,
 }
 
 impl Prepared {
@@ -66,7 +69,10 @@ impl Prepared {
         let settings = Settings::read(&own.layout.settings())?;
         let (release_status, record) = release_status(&own)?;
         match release_status {
-            ReleaseStatus::Confirmed => info!(release = %own.release, slot = %own.slot, "starting"),
+            ReleaseStatus::Confirmed => {
+                info!(release = %own.release, slot = %own.slot, "starting");
+                swap_in(&own.layout, own.slot)?;
+            }
             ReleaseStatus::Unconfirmed => {
                 info!(release = %own.release, slot = %own.slot, "starting for a try")
             }
@@ -85,7 +91,8 @@ impl Prepared {
         let committer = take_over(connection, path, policy, own.release, record.fell_back.as_ref()).await?;
         let name = settings.names.first().map_or("", String::as_str);
         listeners.certificate().reload(committer.store(), name).await?;
-        Ok(Self { own, settings, authority, listeners, committer })
+        let backups = Backups::new(committer.clone(), own.layout.clone(), own.release, WorkFactor::STRONG);
+        Ok(Self { own, settings, authority, listeners, committer, backups })
     }
 
     /// Applies events to the core.
@@ -120,6 +127,7 @@ impl Prepared {
                 self.listeners.people().port(),
             ),
             certificate: self.listeners.certificate().clone(),
+            backups: self.backups.clone(),
             refusals: self.listeners.refusals().clone(),
         }
     }
@@ -181,6 +189,7 @@ impl Prepared {
             held,
             presence,
             downs,
+            restored: self.backups.accepted().clone(),
             gate: gate.clone(),
             stop,
         };

@@ -59,6 +59,12 @@ pub enum StoreError {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// The store of a backup is damaged, has no platform, or is of another version.
+    #[error("it {why}")]
+    NotRestorable {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A statement failed.
     #[error("the store refused a statement")]
     Sql(#[source] rusqlite::Error),

@@ -89,6 +89,43 @@ pub fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Copies what a backup has of the store `from`, while another process or thread may be writing it: everything but
+/// uploads, whose files a backup does not have.
+///
+/// # Errors
+/// The store cannot be read, or the disk has no space for the copy.
+pub(crate) fn copy_for_backup(from: &Path, to: &Path) -> Result<(), StoreError> {
+    snapshot(from, to)?;
+    let failed = |source| StoreError::Open { path: to.into(), source };
+    let copy = Connection::open(to).map_err(failed)?;
+    copy.execute_batch("DELETE FROM upload").map_err(failed)
+}
+
+/// Checks that a restored store is whole, has the version of this release and can be read. It is only read.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn check_copy(path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Open { path: path.into(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let whole: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let not_restorable = |why: String| Err(StoreError::NotRestorable { why });
+    if whole != "ok" {
+        return not_restorable(format!("is damaged: {whole}"));
+    }
+    if found != known {
+        return not_restorable(format!("has version {found}, and this release has {known}"));
+    }
+    match super::load(&connection)? {
+        Some(_) => Ok(()),
+        None => not_restorable("has no platform".into()),
+    }
+}
+
 /// Copies the store `from`, which another release owns, byte for byte to `to`, durably. `from` is only read.
 /// An earlier file at `to` is removed first, so that an interrupted copy is never used.
 ///

@@ -42,6 +42,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use entry::{Entry, Recorded};
 pub use error::StoreError;
+pub(crate) use file::{check_copy, copy_for_backup};
 pub use file::{copy_store, open, snapshot};
 pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
 pub(crate) use rooms::room_bytes;
@@ -103,6 +104,11 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         Readers::read(self.readers.clone(), read).await
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        self.readers.path()
     }
 
     /// Becomes [`Health::Broken`] when a commit has failed.

@@ -35,6 +35,10 @@ impl Readers {
         Self { path: path.into(), idle: Mutex::default(), turns }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) async fn read<T, E>(
         readers: Arc<Self>,
         read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,

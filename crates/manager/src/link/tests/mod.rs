@@ -107,6 +107,7 @@ impl Server {
             held: slots::Held::default(),
             presence,
             downs,
+            restored: CancellationToken::new(),
             gate: gate.clone(),
             stop: stop.clone(),
         };

@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+use crate::authority::Authority;
+use crate::backups::Backups;
 use crate::context::Context;
 use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
@@ -82,10 +84,12 @@ impl Kit {
         let pair = generate_key("a key for tests").unwrap();
         fs::create_dir_all(layout.trust()).unwrap();
         pair.write(&layout.trust(), "test").unwrap();
+        Authority::load_or_make(&layout.state()).unwrap();
         let path = dir.path().join("store-a.db");
-        let connection = store::open(&path, &mut || {}).unwrap();
+        let mut connection = store::open(&path, &mut || {}).unwrap();
         let rooms = read_rooms(&connection).unwrap();
         let fleet = no_nodes();
+        store::initialise(&mut connection, &fleet.read()).unwrap();
         let store = Store::start(&path, connection, fleet.clone());
         let mut password = String::new();
         let note = |made: &str| {
@@ -287,8 +291,11 @@ fn router(
 ) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let (committer, layout, refusals) = (committer.clone(), layout.clone(), refusals.clone());
+    let backups =
+        Backups::new(committer.clone(), layout.clone(), Release::PRESENT, backup::WorkFactor::QUICK);
     rest::router(Context {
         release: Release::PRESENT,
+        backups,
         committer,
         layout,
         nodes,

@@ -5,6 +5,7 @@ mod licences;
 
 mod accounts;
 mod authentication;
+mod backups;
 mod bodies;
 mod calls;
 mod certificates;

@@ -15,7 +15,7 @@ use super::Api;
 
 pub(super) use companions::of_the_platform as companion_warnings;
 pub(super) use policy::shown as policy_shown;
-pub(super) use upload_store::UploadLocks;
+pub(super) use upload_store::{IDLE, UploadLocks};
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().merge(start::routes()).merge(held_packages::routes()).merge(upload::routes())
