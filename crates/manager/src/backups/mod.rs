@@ -7,12 +7,18 @@
 
 mod directory;
 mod error;
+mod hours;
 mod make;
 mod name;
 mod requests;
 mod restore;
+mod schedule;
+mod settings;
 mod swap;
+mod upload;
 
+#[cfg(test)]
+mod schedule_tests;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use backup::{Manifest, Passphrase, WorkFactor};
+use fleet::time::Wall;
 use fleet::version::Release;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +39,7 @@ pub(crate) use directory::{KeptBackup, find, list, remove};
 pub(crate) use error::{BackupError, RestoreError};
 pub(crate) use name::{BackupName, MadeBy};
 pub(crate) use requests::{BackupRequest, RequestState, Requests};
+pub(crate) use schedule::run as run_schedule;
 pub use swap::SwapError;
 pub(crate) use swap::swap_in;
 
@@ -155,6 +163,15 @@ impl Backups {
         blocking(move || restore::accept(&layout)).await?;
         self.0.accepted.cancel();
         Ok(())
+    }
+
+    /// When the newest backup of this release was made, by the wall clock; none without one.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub(crate) async fn newest(&self) -> Result<Option<Wall>, BackupError> {
+        let all = self.list().await?;
+        Ok(all.iter().find(|kept| kept.name.release == self.0.release).map(|kept| kept.name.made()))
     }
 }
 

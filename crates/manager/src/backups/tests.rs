@@ -9,7 +9,6 @@ use backup::{Content, Origin, Source};
 use fleet::desired::Generation;
 use fleet::node::{Duty, NodeId};
 use fleet::platform::Event;
-use fleet::time::Wall;
 use fleet::version::Build;
 use slots::Slot;
 

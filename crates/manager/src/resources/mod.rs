@@ -39,6 +39,7 @@ pub(crate) static ALL: &[&Resource] = &[
     &configuration::account::ACCOUNT,
     &configuration::authentication::AUTHENTICATION,
     &configuration::companion_system::COMPANION_SYSTEM,
+    &configuration::autobackup::AUTOBACKUP,
     &configuration::conference::CONFERENCE,
     &configuration::conference_alias::CONFERENCE_ALIAS,
     &configuration::global::GLOBAL,

@@ -9,7 +9,7 @@ use crate::store::accounts::Account;
 
 /// What the paths need that are not declared: the beginning of a path, what reading needs, and what everything else
 /// needs. The first one counts.
-const OWN: [(\&str, Permission, Permission); 16] = [
+const OWN: [(&str, Permission, Permission); 16] = [
     ("schema/", Permission::UseApi, Permission::UseApi),
     ("/admin/platform/schema", Permission::UseApi, Permission::UseApi),
     ("command/v1/platform/certificates_import", Permission::ChangeTrust, Permission::ChangeTrust),

@@ -14,8 +14,8 @@ use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
 use super::{
-    Api, access, accounts, acts, backups, calls, certificates_import, engine, history, licences, oauth, sessions, status,
-    upgrade,
+    Api, access, accounts, acts, backups, calls, certificates_import, engine, history, licences, oauth,
+    sessions, status, upgrade,
 };
 use crate::auth::device::{self, ShownTo};
 use crate::auth::logins::{Credentials, LoginError};

@@ -11,13 +11,14 @@ use axum::Router;
 use backup::WorkFactor;
 use slots::Held;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::{Listeners, ReleaseStatus, StartError, open_store, release_status, self_check, take_over};
 use crate::auth::first_password;
 use crate::auth::oauth::Audiences;
 use crate::authority::{Authority, write_private};
-use crate::backups::{Backups, swap_in};
+use crate::backups::{Backups, run_schedule, swap_in};
 use crate::context::Context;
 use crate::driver::{Committer, Driver, Ended};
 use crate::enrolment::NodeAccess;
@@ -181,6 +182,7 @@ impl Prepared {
         if let Some(notice) = first_password::notice(&self.own.layout.state()) {
             warn!("{notice}");
         }
+        let _schedule = AbortOnDropHandle::new(tokio::spawn(run_schedule(self.backups.clone())));
         let committer = self.committer.clone();
         let held = Held { addresses: addresses.into(), calls: 0 };
         let driver = Driver {

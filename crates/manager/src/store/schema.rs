@@ -27,6 +27,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "sessions of people", sql: SESSIONS },
     Migration { title: "settings of the whole platform", sql: GLOBAL },
     Migration { title: "licences", sql: LICENCES },
+    Migration { title: "the schedule of backups", sql: AUTOBACKUP },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -266,4 +267,10 @@ CREATE TABLE licence (
     signed_with TEXT NOT NULL,
     installed_at INTEGER NOT NULL
 );
+";
+
+/// Release 34.1 makes backups by itself: one object, whose fields have their initial values until they are written.
+const AUTOBACKUP: &str = "
+CREATE TABLE autobackup (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL DEFAULT '{}');
+INSERT INTO autobackup (id) VALUES (1);
 ";

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod authentication;
+pub(crate) mod autobackup;
 pub(crate) mod companion_system;
 pub(crate) mod conference;
 pub(crate) mod conference_alias;

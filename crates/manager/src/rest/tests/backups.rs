@@ -138,3 +138,55 @@ async fn nothing_is_restored_while_an_upgrade_is_under_way() {
     assert!(refused["error"].as_str().unwrap().contains("an upgrade is under way"), "{refused}");
     assert!(fs::read_dir(kit.layout.restore()).is_err());
 }
+
+#[tokio::test]
+async fn check_before_an_upgrade_advises_to_make_a_backup_r19() {
+    let kit = Kit::new().await;
+    kit.upload_package().await;
+    let check = async || {
+        let check = kit.call("POST", "/command/v1/platform/upgrade_check/", json!({})).await.expect(200);
+        let warnings = check["warnings"].as_array().unwrap().clone();
+        warnings.into_iter().find(|warning| warning["rule"] == "R19")
+    };
+    let warning = check().await.unwrap();
+    assert_eq!((&warning["object"], &warning["uri"]), (&json!("manager"), &json!(format!("{API}{LIST}"))));
+    let text = warning["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("there is no backup of the Management Node by 34.1 (34100); make one"),
+        "{text}"
+    );
+    let old = made(&kit).await;
+    assert_eq!(check().await, None);
+    let (new, dir) = (old["filename"].as_str().unwrap(), kit.layout.backups());
+    fs::rename(dir.join(new), dir.join("backup-34.1-34100-20260101T000000Z.tar.zst.age")).unwrap();
+    let warning = check().await.unwrap();
+    assert_eq!(warning["newest"], "2026-01-01T00:00:00.000000");
+    assert!(warning["text"].as_str().unwrap().starts_with("the newest backup of the Management Node is "));
+}
+
+#[tokio::test]
+async fn schedule_is_set_and_its_secrets_are_not_shown() {
+    let kit = Kit::new().await;
+    let one = "/configuration/v1/autobackup/1/";
+    let shown = kit.get(one).await.expect(200);
+    assert_eq!((&shown["autobackup_enabled"], &shown["autobackup_interval"]), (&json!(false), &json!(24)));
+    let unnamed = kit.call("PATCH", one, json!({"autobackup_enabled": true})).await.expect(400);
+    assert!(unnamed["autobackup"]["autobackup_passphrase"].is_array(), "{unnamed}");
+    let other =
+        kit.call("PATCH", one, json!({"autobackup_upload_url": "ftps://files.example/"})).await.expect(400);
+    assert!(other["error"].as_str().unwrap().contains("over HTTPS alone"), "{other}");
+    let set = json!({
+        "autobackup_enabled": true, "autobackup_start_hour": 23, "autobackup_passphrase": PASSPHRASE,
+        "autobackup_upload_url": "https://files.example/", "autobackup_upload_password": PASSPHRASE,
+    });
+    kit.call("PATCH", one, set).await.expect(202);
+    let shown = kit.get(one).await.expect(200);
+    assert_eq!(
+        (&shown["autobackup_start_hour"], &shown["autobackup_passphrase"]),
+        (&json!(23), &json!("********"))
+    );
+    for text in [shown.to_string(), kit.get("/history/v1/audit/").await.expect(200).to_string()] {
+        assert!(!text.contains(PASSPHRASE), "{text}");
+    }
+    kit.call("DELETE", one, json!({})).await.expect(405);
+}

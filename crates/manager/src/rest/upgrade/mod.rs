@@ -5,6 +5,7 @@ mod companions;
 mod held_packages;
 mod policy;
 mod precheck;
+mod restore_point;
 mod start;
 mod upload;
 mod upload_store;

@@ -13,6 +13,7 @@ use package::NotAdmitted;
 use serde_json::{Value, json};
 
 use super::companions::{self, Against};
+use super::restore_point;
 use crate::licences::Installed;
 use crate::packages::{self, HeldPackage};
 use crate::resources::configuration::licence::LICENCE;
@@ -52,6 +53,8 @@ pub(crate) async fn findings(api: &Api, held: &HeldPackage) -> Result<Findings, 
     let ours = of_the_shell(api, held).await?;
     all.blockers.extend(ours.blockers);
     all.warnings.extend(ours.warnings);
+    // Once a run is under way, it is too late for one.
+    all.warnings.extend(restore_point::warning(api).await?);
     Ok(all)
 }
 
