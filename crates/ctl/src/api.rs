@@ -168,6 +168,27 @@ pub(crate) struct Conference {
     pub(crate) is_locked: bool,
 }
 
+/// A backup in `configuration/v1/system_backup/`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Backup {
+    /// Its name.
+    pub(crate) filename: String,
+    /// When it was made.
+    pub(crate) date: UtcTime,
+    /// The version that has made it.
+    pub(crate) version: String,
+    /// The build of that.
+    pub(crate) build: String,
+    /// Its bytes.
+    pub(crate) size: u64,
+    /// The SHA-256 of its file; empty when it is not known.
+    #[serde(default)]
+    pub(crate) sha256sum: String,
+    /// Who has made it: manual, automatic.
+    #[serde(default, rename = "type")]
+    pub(crate) made_by: String,
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

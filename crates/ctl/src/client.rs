@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use fleet::time::Span;
 use fleet::version::Release;
 use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
@@ -192,22 +193,39 @@ impl Client {
 
     /// Sends a request; the answer, or an error with its kind.
     pub(crate) async fn send(&self, doing: &str, request: RequestBuilder) -> Result<Answer, ClientError> {
-        let response = request.send().await.map_err(|error| self.no_answer(&error))?;
-        let status = response.status();
-        let path = response.url().path().to_string();
-        let header = |name: &str| response.headers().get(name)?.to_str().ok().map(sanitized);
-        let location = header("location");
-        let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Span::seconds);
+        let response = self.open(doing, request).await?;
+        let location = header(&response, "location");
         let device = given_token(response.headers());
         let text = self.body(doing, response).await?;
-        if status.is_success() {
-            return Ok(Answer { location, text, device });
-        }
+        Ok(Answer { location, text, device })
+    }
+
+    /// Sends a request; the answer with its body still to be read, or an error with its kind.
+    pub(crate) async fn open(&self, doing: &str, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request.send().await.map_err(|error| self.no_answer(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(doing, response).await) }
+    }
+
+    /// The next bytes of an answer; none at its end.
+    pub(crate) async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, ClientError> {
+        response.chunk().await.map_err(|error| self.no_answer(&error))
+    }
+
+    /// The error that an answer without success is.
+    async fn refusal(&self, doing: &str, response: Response) -> ClientError {
+        let status = response.status();
+        let path = response.url().path().to_string();
+        let retry_after =
+            header(&response, "retry-after").and_then(|text| text.parse().ok()).map(Span::seconds);
+        let text = match self.body(doing, response).await {
+            Ok(text) => text,
+            Err(error) => return error,
+        };
         let body: Option<Value> = serde_json::from_str(&text).ok();
         let hint = body.as_ref().and_then(|body| body["hint"].as_str()).map(sanitized);
         let (manager, user) = (self.manager().to_string(), self.connection.user.clone());
         let (doing, sentence) = (doing.to_string(), sentence(body.as_ref(), &text, status));
-        Err(match status {
+        match status {
             StatusCode::UNAUTHORIZED => ClientError::LoginRefused { manager, user },
             StatusCode::TOO_MANY_REQUESTS => {
                 ClientError::RateLimited { manager, sentence, retry_after, hint }
@@ -218,12 +236,12 @@ impl Client {
                 ClientError::Refused { doing, status, sentence, hint, body }
             }
             status => ClientError::Failed { doing, status, sentence, hint },
-        })
+        }
     }
 
     async fn body(&self, doing: &str, mut response: Response) -> Result<String, ClientError> {
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
+        while let Some(chunk) = self.chunk(&mut response).await? {
             if bytes.len() + chunk.len() > MAX_ANSWER {
                 let why = format!("it has more than {MAX_ANSWER} bytes");
                 return Err(ClientError::NotUnderstood { doing: doing.into(), why });
@@ -240,6 +258,11 @@ impl Client {
             None => ClientError::Unreachable { manager, why: innermost(error) },
         }
     }
+}
+
+/// A header of an answer.
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(sanitized)
 }
 
 /// The device token in the cookies of an answer.

@@ -10,8 +10,8 @@ use crate::password::Password;
 /// The environment variable with the password.
 pub(crate) const PASSWORD_VARIABLE: &str = "PITLANE_PASSWORD";
 
-/// Longest accepted password file, in bytes.
-const MAX_PASSWORD: u64 = 1024;
+/// Longest accepted password file, in bytes: a passphrase of 1,000 characters in any script, and its line end.
+const MAX_PASSWORD: u64 = 4_002;
 
 /// The password from a file (its first line) or from the environment; `None` if neither is given.
 ///
@@ -33,11 +33,7 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<Password>, Failure> {
 /// It cannot be read, is empty, or the two differ.
 pub(crate) fn new_password(file: Option<&Path>, user: &str) -> Result<Password, Failure> {
     match file {
-        Some(file) if file == Path::new("-") => first_line(std::io::stdin(), "standard input"),
-        Some(file) => {
-            let doing = format!("read the password from {}", file.display());
-            first_line(std::fs::File::open(file).map_err(Failure::io(doing))?, &file.display().to_string())
-        }
+        Some(file) => from_file(file),
         None => {
             let missing = "there is no terminal to ask on for the new password; give --new-password-file FILE, or - for \
                            standard input";
@@ -48,6 +44,46 @@ pub(crate) fn new_password(file: Option<&Path>, user: &str) -> Result<Password, 
             Err(Failure::Usage("the two passwords differ; nothing was changed".into()))
         }
     }
+}
+
+/// Whether a passphrase is asked for once more, lest it is misspelt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    /// It is known to something, which would notice.
+    Once,
+    /// It is new.
+    Twice,
+}
+
+/// The passphrase of a backup from a file, or from standard input if the file is `-`; asked for on the terminal if no
+/// file is given.
+///
+/// # Errors
+/// It cannot be read, is empty, or the two differ.
+pub(crate) fn passphrase(
+    file: Option<&Path>,
+    question: &str,
+    repeated: Repeated,
+) -> Result<Password, Failure> {
+    if let Some(file) = file {
+        return from_file(file);
+    }
+    let missing = "there is no terminal to ask on for the passphrase; give --passphrase-file FILE, or - for standard \
+                   input";
+    let first = ask_for(question, missing)?;
+    if repeated == Repeated::Twice && first != ask_for("The same again: ", missing)? {
+        return Err(Failure::Usage("the two passphrases differ; nothing was changed".into()));
+    }
+    Ok(first)
+}
+
+/// The first line of a file, or of standard input if the file is `-`.
+fn from_file(file: &Path) -> Result<Password, Failure> {
+    if file == Path::new("-") {
+        return first_line(std::io::stdin(), "standard input");
+    }
+    let doing = format!("read the password from {}", file.display());
+    first_line(std::fs::File::open(file).map_err(Failure::io(doing))?, &file.display().to_string())
 }
 
 /// The first line of a source.

@@ -2,6 +2,7 @@
 //! `commands`.
 
 mod account;
+mod backup;
 mod calls;
 mod config;
 mod licence;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand, ValueHint};
 use fleet::version::Release;
 
 pub(crate) use account::{AccountCommand, PasswordArgs};
+pub(crate) use backup::BackupCommand;
 pub(crate) use calls::{ConferenceCommand, DialArgs, ParticipantCommand};
 pub(crate) use config::{ConfigCommand, LogArgs};
 pub(crate) use licence::{LicenceCommand, SignArgs};
@@ -110,6 +112,9 @@ pub(crate) enum Command {
     /// `pitlane config fields RESOURCE`.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Backups of the Management Node: make, list, download, delete, restore.
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// Who changed what on the Management Node.
     Log(LogArgs),
     /// Upgrades of the platform: upload, check, start, watch.

@@ -2,6 +2,7 @@
 //! results look is in `view`; nothing about an upgrade is decided here.
 
 mod account;
+mod backup;
 mod calls;
 mod config;
 mod confirm;
@@ -62,6 +63,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             block_on(async { calls::conferences(&Session::open(&global)?, &command).await })
         }
         Command::Config(command) => block_on(async { config::run(&Session::open(&global)?, &command).await }),
+        Command::Backup(command) => block_on(async { backup::run(&Session::open(&global)?, &command).await }),
         Command::Log(args) => block_on(async { log::run(&Session::open(&global)?, &args).await }),
         Command::Upgrade(command) => {
             block_on(async { upgrade_command(&Session::open(&global)?, &command).await })

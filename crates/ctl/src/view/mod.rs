@@ -1,6 +1,7 @@
 //! The output for people, as lines of text. Pure: from an answer of the API, a width and colours. Times are computed
 //! from the clock in the answer, not from this machine's.
 
+pub(crate) mod backups;
 pub(crate) mod calls;
 pub(crate) mod changes;
 pub(crate) mod check;

@@ -2,6 +2,7 @@
 
 mod account;
 mod answers;
+mod backup;
 mod calls;
 mod config;
 mod licence;
