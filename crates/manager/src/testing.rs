@@ -143,6 +143,7 @@ fn recipe(folder: &Path, release: Release, from: Version, script: &str) -> Recip
         build: release.build,
         released: jiff::civil::date(2026, 11, 23),
         valid_until: None,
+        rules: None,
         path: path::Path(vec![Step { to: release.version, from, reason: "the store changed".into() }]),
         protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
         notes: "For tests.".into(),

@@ -107,6 +107,7 @@ fn prepare(dir: &Path) -> (PathBuf, TrustedKeys) {
         build: Build(34_100),
         released: jiff::civil::date(2026, 11, 23),
         valid_until: None,
+        rules: None,
         path: fleet::path::Path(vec![step]),
         protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
         notes: String::new(),

@@ -18,6 +18,7 @@ use crate::keys::{KeyError, Signed, SigningKey};
 use crate::limits::{FORMAT, MAX_MANIFEST, MAX_UNPACKED, PIECE_SIZE, WINDOW_LOG};
 use crate::manifest::{File, Manifest, Mode, PRODUCT, Payload, Payloads, Protocols};
 use crate::refusal::{Refusal, at_most};
+use crate::rules::Rule;
 use crate::slot_path::SlotPath;
 use crate::verified::{Verified, verify_file};
 
@@ -45,6 +46,8 @@ pub struct Recipe {
     pub valid_until: Option<Date>,
     /// The versions that it may be installed on; it must lead to `version`.
     pub path: path::Path,
+    /// What else must hold before an upgrade; see [`Manifest::rules`].
+    pub rules: Option<Vec<Rule>>,
     /// The versions of the protocols that the release speaks.
     pub protocols: Protocols,
     /// What is new, for the operator.
@@ -134,6 +137,7 @@ fn manifest(recipe: &Recipe, payloads: Payloads) -> Manifest {
         released: recipe.released,
         valid_until: recipe.valid_until,
         path: recipe.path.clone(),
+        rules: recipe.rules.clone(),
         protocols: recipe.protocols,
         notes: recipe.notes.clone(),
         payloads,

@@ -25,6 +25,7 @@ mod manifest;
 
 mod container;
 mod pieces;
+pub mod rules;
 mod verified;
 
 mod build;

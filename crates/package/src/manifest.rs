@@ -13,6 +13,7 @@ use crate::entries::Role;
 use crate::hash;
 use crate::limits::{FORMAT, MAX_FILES, MAX_PAYLOAD, MAX_UNPACKED, PIECE_SIZE};
 use crate::refusal::{Refusal, at_most, quoted};
+use crate::rules::{self, Rule};
 use crate::slot_path::SlotPath;
 
 /// The product that the manifest must name.
@@ -39,6 +40,9 @@ pub struct Manifest {
     pub valid_until: Option<Date>,
     /// The versions that it may be installed on, with the reason of each floor (R15).
     pub path: path::Path,
+    /// What else must hold before an upgrade; without it, [`rules::built_in`]. Read since release 34.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<Rule>>,
     /// The versions of the protocols that the release speaks.
     pub protocols: Protocols,
     /// What is new, for the operator.
@@ -198,6 +202,11 @@ impl Manifest {
         Release { version: self.version, build: self.build }
     }
 
+    /// What must hold before an upgrade beside the version path.
+    pub fn rules(&self) -> Vec<Rule> {
+        self.rules.clone().unwrap_or_else(rules::built_in)
+    }
+
     /// The bytes of the manifest in the package: indented JSON with fields in fixed order and a line end. The
     /// same manifest gives the same bytes.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
@@ -232,6 +241,7 @@ impl Manifest {
         if !self.path.leads_to(self.version) {
             return Err(Refusal::PathLeadsElsewhere { version: self.version });
         }
+        rules::check(self.rules.as_deref().unwrap_or_default())?;
         Role::ALL.into_iter().try_for_each(|role| self.payloads.get(role).check(role))
     }
 }

@@ -82,6 +82,7 @@ fn recipe(folder: &Path, release: u32, program: &str, helper: &str) -> Recipe {
         build: Build(34_000 + release * 100),
         released: jiff::civil::date(2026, 11, 23),
         valid_until: None,
+        rules: None,
         path: fleet::path::Path(vec![Step {
             to: version,
             from: Version::new(34, 0),

@@ -7,6 +7,7 @@ mod spec;
 
 use std::path::Path;
 
+use ::package::rules::{CertificateHash, Rule};
 use ::package::{KeyError, Level, Manifest, Protection, Role, TrustedKeys, Verified};
 use serde_json::{Value, json};
 
@@ -128,6 +129,19 @@ fn show_verified(verified: &Verified, first: String, output: Output) {
     }
 }
 
+/// What a rule asks for, a line.
+fn rule(rule: &Rule) -> String {
+    match rule {
+        Rule::CertificateHash(CertificateHash { from_below, hashes }) => format!(
+            "  rule      from before {from_below}, no certificate but a root is signed with {}",
+            sanitized(&hashes.join(", "))
+        ),
+        Rule::Unknown { name, fields: _ } => {
+            format!("  rule      {}, which this program does not know", sanitized(name))
+        }
+    }
+}
+
 /// The fields of a manifest, a line each.
 fn describe(manifest: &Manifest, hash: &str, size: Option<u64>) -> Vec<String> {
     let wire = manifest.protocols.wire;
@@ -144,6 +158,7 @@ fn describe(manifest: &Manifest, hash: &str, size: Option<u64>) -> Vec<String> {
         let reason = sanitized(&step.reason);
         lines.push(format!("  path      {} can be installed on {} or later: {reason}", step.to, step.from));
     }
+    lines.extend(manifest.rules.iter().flatten().map(rule));
     lines.push(format!("  protocol  wire {} to {}, media {}", wire.min, wire.max, manifest.protocols.media));
     for role in Role::ALL {
         let payload = manifest.payloads.get(role);

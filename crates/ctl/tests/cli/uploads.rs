@@ -105,6 +105,7 @@ fn signed_package(home: &Home) -> (Vec<u8>, String) {
         build: Build(34_100),
         released: jiff::civil::date(2026, 11, 20),
         valid_until: None,
+        rules: None,
         path: Path(vec![Step { to: new, from: old, reason: "the store changed".into() }]),
         protocols: ::package::Protocols { wire: ::package::ProtocolRange { min: 1, max: 2 }, media: 1 },
         notes: "Everything.".into(),

@@ -85,6 +85,7 @@ fn recipe(folder: &Path) -> Recipe {
         build: Build(34_200),
         released: jiff::civil::date(2026, 11, 23),
         valid_until: None,
+        rules: None,
         path: path::Path(vec![Step { to, from, reason: "the store changed".into() }]),
         protocols: Protocols { wire: ProtocolRange { min: 1, max: 2 }, media: 1 },
         notes: "For fuzzing.".into(),

@@ -65,6 +65,7 @@ impl Publisher {
             build: release.build,
             released: jiff::civil::date(2026, 11, 23),
             valid_until: None,
+            rules: None,
             path: Steps(vec![Step { to: release.version, from, reason: "tests".into() }]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
             notes: String::new(),

@@ -7,6 +7,7 @@ mod forged_manifests;
 mod keys;
 mod resume;
 mod round_trip;
+mod rules;
 mod stock_tool;
 
 use std::fs;
@@ -67,6 +68,7 @@ impl Kit {
             build: Build(34_100),
             released: jiff::civil::date(2026, 11, 23),
             valid_until: None,
+            rules: None,
             path: Path(vec![step]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 2 }, media: 1 },
             notes: "Nothing is lost any more.".into(),

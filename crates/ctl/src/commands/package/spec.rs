@@ -17,6 +17,11 @@
 //! from = "34"
 //! reason = "the node's store changed"
 //!
+//! [[rules]]                       # what else must hold; when left out, the hashes md5 and sha1 from below 32
+//! rule = "certificate_hash"
+//! from_below = "35"
+//! hashes = ["md5", "sha1"]
+//!
 //! [manager]
 //! program = "bin/pitlane-manager"
 //! [manager.files]
@@ -37,6 +42,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ::package::limits::{MAX_FILES, MAX_MANIFEST};
+use ::package::rules::Rule;
 use ::package::{Level, Mode, PayloadSource, Protocols, Recipe, SlotPath, SourceFile};
 use fleet::path;
 use fleet::version::{Build, Version};
@@ -65,6 +71,7 @@ struct Spec {
     notes: PathBuf,
     protocols: Protocols,
     path: path::Path,
+    rules: Option<Vec<Rule>>,
     manager: Payload,
     node: Payload,
 }
@@ -85,7 +92,7 @@ pub(crate) fn read(file: &Path, level: Level) -> Result<Recipe, Failure> {
     let wrong = |source| Failure::Toml { file: file.into(), source: Box::new(source) };
     let spec: Spec = toml::from_str(&text).map_err(wrong)?;
     let dir = file.parent().unwrap_or(Path::new(""));
-    let Spec { version, build, released, valid_until, notes, protocols, path, manager, node } = spec;
+    let Spec { version, build, released, valid_until, notes, protocols, path, rules, manager, node } = spec;
     let released = released.map_or(Ok(today()), |text| day(file, &text))?;
     let valid_until = match valid_until.as_deref() {
         Some("never") => None,
@@ -94,7 +101,18 @@ pub(crate) fn read(file: &Path, level: Level) -> Result<Recipe, Failure> {
     };
     let notes = read_small(&dir.join(notes), MAX_MANIFEST)?;
     let (manager, node) = (payload(file, dir, manager)?, payload(file, dir, node)?);
-    Ok(Recipe { version, build, released, valid_until, path, protocols, notes, manager, node, level })
+    if let Some(name) = rules.iter().flatten().find_map(unknown) {
+        return Err(refuse(file, format!("{name:?} is the name of no rule; there is certificate_hash")));
+    }
+    Ok(Recipe { version, build, released, valid_until, path, rules, protocols, notes, manager, node, level })
+}
+
+/// The name of a rule that no Management Node of this release knows.
+fn unknown(rule: &Rule) -> Option<&str> {
+    match rule {
+        Rule::CertificateHash(_) => None,
+        Rule::Unknown { name, fields: _ } => Some(name),
+    }
 }
 
 fn day(file: &Path, text: &str) -> Result<Date, Failure> {

@@ -217,6 +217,7 @@ impl Kit {
             build: release.build,
             released: valid_until.unwrap_or(jiff::civil::date(2026, 11, 23)),
             valid_until,
+            rules: None,
             path: Path(vec![step]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 2 }, media: 1 },
             notes: "Nothing is lost any more.".into(),
