@@ -12,6 +12,9 @@ pub mod preflight;
 pub mod presence;
 mod token_bucket;
 
+mod disk_space;
+mod held_certificates;
+
 pub mod store;
 
 mod calls;

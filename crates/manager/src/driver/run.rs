@@ -107,8 +107,11 @@ impl Driver {
         let (mut commits, mut health) = (self.committer.commits(), self.committer.store().health());
         let own_check = OwnCheck::At(Instant::now() + FIRST_CHECK);
         let mut in_flight = InFlight { upgrade: ManagerReconciler::default(), work: None, own_check };
-        let _watching = AbortOnDropHandle::new(tokio::spawn(super::wall::watch(self.committer.clone())));
-        let _dividing = AbortOnDropHandle::new(tokio::spawn(licences::watch(self.committer.clone())));
+        let _watching = [
+            AbortOnDropHandle::new(tokio::spawn(super::wall::watch(self.committer.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(super::certificates::watch(self.committer.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(licences::watch(self.committer.clone()))),
+        ];
         loop {
             commits.mark_unchanged();
             if self.act(&mut in_flight).await.is_err() {

@@ -40,6 +40,8 @@ pub(crate) static ALL: &[&Resource] = &[
     &configuration::authentication::AUTHENTICATION,
     &configuration::companion_system::COMPANION_SYSTEM,
     &configuration::autobackup::AUTOBACKUP,
+    &configuration::ca_certificate::CA_CERTIFICATE,
+    &configuration::certificate_signing_request::CERTIFICATE_SIGNING_REQUEST,
     &configuration::conference::CONFERENCE,
     &configuration::conference_alias::CONFERENCE_ALIAS,
     &configuration::global::GLOBAL,

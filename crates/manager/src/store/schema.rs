@@ -28,6 +28,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "settings of the whole platform", sql: GLOBAL },
     Migration { title: "licences", sql: LICENCES },
     Migration { title: "the schedule of backups", sql: AUTOBACKUP },
+    Migration { title: "certificates of authorities, and signing requests", sql: AUTHORITIES },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -273,4 +274,13 @@ CREATE TABLE licence (
 const AUTOBACKUP: &str = "
 CREATE TABLE autobackup (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL DEFAULT '{}');
 INSERT INTO autobackup (id) VALUES (1);
+";
+
+/// Release 34.1 keeps certificates of authorities, and makes signing requests.
+const AUTHORITIES: &str = "
+CREATE TABLE ca_certificate (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL DEFAULT '{}');
+CREATE TABLE certificate_signing_request (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    body TEXT NOT NULL DEFAULT '{}'
+);
 ";

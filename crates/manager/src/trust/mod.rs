@@ -33,6 +33,6 @@ pub use fault::{Fault, Field};
 pub use identity::{Given, Identity};
 pub use name::Subject;
 pub use private_key::{KeyKind, PrivateKey};
-pub use request::{Asked, SigningRequest};
+pub use request::{Asked, SigningRequest, is_host_or_address};
 pub use shown::Shown;
 pub use signature_hash::{NotAHash, SignatureHash, with_forbidden_hash};

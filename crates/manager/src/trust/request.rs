@@ -149,6 +149,11 @@ fn checked<'t>(names: &[&'t str]) -> Result<Vec<Name<'t>>, Fault> {
     names.iter().map(check).collect()
 }
 
+/// Whether a name can be one of a request: a host name, perhaps with a leading `*`, or an address.
+pub fn is_host_or_address(name: &str) -> bool {
+    name.parse::<IpAddr>().is_ok() || is_host(name)
+}
+
 fn is_host(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_label = |label: &str| !label.is_empty() && label.len() <= 63 && label.bytes().all(plain);

@@ -3,6 +3,9 @@
 pub(crate) mod account;
 pub(crate) mod authentication;
 pub(crate) mod autobackup;
+pub(crate) mod ca_certificate;
+mod certificate_fields;
+pub(crate) mod certificate_signing_request;
 pub(crate) mod companion_system;
 pub(crate) mod conference;
 pub(crate) mod conference_alias;

@@ -17,6 +17,9 @@ pub(super) fn check(tx: &Transaction<'_>, change: &Change, manager: &str) -> Res
     else {
         return Ok(());
     };
+    if object.of.name != TLS_CERTIFICATE.name {
+        return Ok(());
+    }
     let mut errors = FieldErrors::default();
     let names = object.get(&NODES).as_array().into_iter().flatten().filter_map(|name| name.as_str());
     if names.clone().any(|name| !name.eq_ignore_ascii_case(manager)) {

@@ -18,6 +18,7 @@ mod read;
 mod respond;
 mod rooms;
 mod schema;
+mod signing_requests;
 mod write;
 
 use axum::extract::{Extension, FromRequest as _, Request, State};

@@ -5,7 +5,7 @@ use fleet::time::Time;
 
 use super::audit::{self, Requester};
 use super::write::{Change, Writing};
-use super::{accounts, certificates, nodes, rooms};
+use super::{accounts, certificates, nodes, rooms, signing_requests};
 use crate::auth::first_password;
 use crate::resources::{Affects, CoreFacts, Resource};
 use crate::rest::Api;
@@ -27,7 +27,9 @@ pub(super) async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreErro
     let (committer, wall, now) = (api.committer(), milliseconds(api), api.committer().now());
     let manager = api.context.name.clone();
     let write = move |tx: &Transaction<'_>, core: CoreFacts| {
-        let (changes, answer) = work(&Writing { tx, core, now: wall }, now)?;
+        let writing = Writing { tx, core, now: wall };
+        let (mut changes, answer) = work(&writing, now)?;
+        changes.extend(signing_requests::complete(&writing, &changes)?);
         for change in &changes {
             audit::changed(tx, &by, wall, change)?;
         }
@@ -38,6 +40,7 @@ pub(super) async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreErro
             Affects::Certificates => {
                 for change in &changes {
                     certificates::check(tx, change, &manager)?;
+                    signing_requests::check(change)?;
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::audit::Requester;
 use super::children::{self, Wanted};
 use super::perform::perform;
 use super::read::ids_of;
-use super::{accounts, clients, nodes, respond};
+use super::{accounts, clients, nodes, respond, signing_requests};
 use crate::resources::configuration::worker_vm;
 use crate::resources::draft::draft;
 use crate::resources::{
@@ -69,6 +69,7 @@ pub(super) async fn create(
     mut body: Map<String, Value>,
 ) -> Result<Response, Refusal> {
     accounts::hash_passwords(api, of, &mut body).await?;
+    signing_requests::make_key(api, of, &mut body).await?;
     match of.created {
         Created::Empty => Ok(respond::created(of, create_plainly(api, by, of, body).await?)),
         Created::EnrolmentFile => {

@@ -14,6 +14,7 @@ use fleet::path::{Path, Step};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::{Build, Release, Version};
+use package::rules::Rule;
 use package::{
     Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, SigningKey, SourceFile, build, generate_key,
 };
@@ -193,15 +194,29 @@ impl Kit {
 
     /// The bytes of a package of 34.1 that expires after this day, and its manifest.
     pub(super) fn package_until(&self, valid_until: jiff::civil::Date) -> (Vec<u8>, String) {
-        self.package_with(NEW, Some(valid_until))
+        self.package_with(NEW, Some(valid_until), None)
     }
 
     /// The bytes of a package of a release, and its manifest.
     pub(super) fn package_of(&self, release: Release) -> (Vec<u8>, String) {
-        self.package_with(release, None)
+        self.package_with(release, None, None)
     }
 
-    fn package_with(&self, release: Release, valid_until: Option<jiff::civil::Date>) -> (Vec<u8>, String) {
+    /// Uploads and checks a package of 34.1 with rules of its own.
+    pub(super) async fn upload_package_with(&self, rules: Option<Vec<Rule>>) {
+        let (bytes, _) = self.package_with(NEW, None, rules);
+        let uuid = self.ask_for_upload(bytes.len()).await;
+        self.send_part(&uuid, 0, &bytes).await.expect(202);
+        let path = format!("/configuration/v1/upgrade_request/{uuid}/finish/");
+        self.call("POST", &path, json!({"validate_only": true})).await.expect(200);
+    }
+
+    fn package_with(
+        &self,
+        release: Release,
+        valid_until: Option<jiff::civil::Date>,
+        rules: Option<Vec<Rule>>,
+    ) -> (Vec<u8>, String) {
         let file = |name: &str, to: &str| {
             let source = self.dir.path().join(name);
             fs::write(&source, format!("the program of the {name}")).unwrap();
@@ -217,7 +232,7 @@ impl Kit {
             build: release.build,
             released: valid_until.unwrap_or(jiff::civil::date(2026, 11, 23)),
             valid_until,
-            rules: None,
+            rules,
             path: Path(vec![step]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 2 }, media: 1 },
             notes: "Nothing is lost any more.".into(),

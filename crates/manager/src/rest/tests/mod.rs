@@ -5,6 +5,7 @@ mod licences;
 
 mod accounts;
 mod authentication;
+mod authorities;
 mod backups;
 mod bodies;
 mod calls;
@@ -14,6 +15,7 @@ mod declared;
 mod engine;
 mod logins;
 mod nodes;
+mod package_rules;
 mod rooms;
 mod runs;
 mod sessions;

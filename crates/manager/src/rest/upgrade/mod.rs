@@ -3,6 +3,7 @@
 mod admission;
 mod companions;
 mod held_packages;
+mod obstacles;
 mod policy;
 mod precheck;
 mod restore_point;

@@ -13,7 +13,7 @@ use package::NotAdmitted;
 use serde_json::{Value, json};
 
 use super::companions::{self, Against};
-use super::restore_point;
+use super::{obstacles, restore_point};
 use crate::licences::Installed;
 use crate::packages::{self, HeldPackage};
 use crate::resources::configuration::licence::LICENCE;
@@ -60,10 +60,12 @@ pub(crate) async fn findings(api: &Api, held: &HeldPackage) -> Result<Findings, 
 
 /// What the core cannot know.
 pub(crate) async fn of_the_shell(api: &Api, held: &HeldPackage) -> Result<Findings, Refusal> {
-    let blockers = expired(api, held).into_iter().chain(lost_licences(api, held));
-    let warnings =
-        companions::warnings(api, Against::Upgrade(held.verified.manifest().release().version)).await?;
-    Ok(Findings { blockers: blockers.collect(), warnings })
+    let mut found = obstacles::find(api, held).await?;
+    found.blockers.extend(expired(api, held));
+    found.blockers.extend(lost_licences(api, held));
+    let target = held.verified.manifest().release().version;
+    found.warnings.extend(companions::warnings(api, Against::Upgrade(target)).await?);
+    Ok(found)
 }
 
 /// What the core finds, or has found.
