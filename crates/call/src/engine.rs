@@ -32,7 +32,7 @@ use crate::probe::{self, ProbeError, Probed};
 use crate::rooms::{RoomName, Rooms};
 use crate::settings::{Settings, SettingsError, TlsSettings};
 use crate::signalling::{Dial, UserAgent};
-use crate::sockets::{self, Connections, TlsError, TlsListener};
+use crate::sockets::{self, Connections, TlsCertificate, TlsError, TlsListener};
 use crate::time::Clock;
 
 /// How long a shut-down waits for the BYEs of the calls that are still there.
@@ -155,6 +155,14 @@ impl CallEngine {
     #[must_use]
     pub fn tls_address(&self) -> Option<SocketAddr> {
         self.tls
+    }
+
+    /// Shows another certificate for SIP over TLS than that of the settings from the next handshake on, or that one
+    /// again. Connections that are open and their calls stay as they are. Without SIP over TLS nothing is shown.
+    pub fn show_certificate(&self, given: Option<TlsCertificate>) {
+        if let Some(identity) = &self.driver.identity {
+            identity.show(given);
+        }
     }
 
     /// Opens or closes the node for new calls. When this returns after a close, no further INVITE is

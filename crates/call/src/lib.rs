@@ -76,5 +76,5 @@ pub use settings::{
     TlsSettings,
 };
 pub use signalling::Algorithm;
-pub use sockets::{CertificateError, TlsError};
+pub use sockets::{CertificateError, TlsCertificate, TlsError};
 pub use time::Time;

@@ -15,8 +15,8 @@ pub(crate) use datagrams::Datagrams;
 pub use listener::TlsError;
 pub(crate) use listener::{TlsListener, accept, accept_tls};
 pub(crate) use refused::Refused;
-pub use tls::CertificateError;
 pub(crate) use tls::Identity;
+pub use tls::{CertificateError, TlsCertificate};
 
 use std::io;
 use std::net::SocketAddr;

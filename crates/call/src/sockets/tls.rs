@@ -1,6 +1,7 @@
 //! The certificate of SIP over TLS and the authorities that are trusted, read from files that are replaced while the
-//! node runs.
+//! node runs. A certificate that is given takes the place of the one in the files, for as long as it is.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -54,6 +55,37 @@ pub enum CertificateError {
         /// Why not.
         source: rustls::Error,
     },
+    /// A certificate that was given, or its key, cannot be used.
+    #[error("the certificate that was given for SIP over TLS cannot be used: {why}")]
+    Given {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// A certificate with its key that can be used for SIP over TLS. Cheap to clone.
+#[derive(Clone)]
+pub struct TlsCertificate(Arc<CertifiedKey>);
+
+impl fmt::Debug for TlsCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TlsCertificate(a chain of {})", self.0.cert.len())
+    }
+}
+
+impl TlsCertificate {
+    /// Reads a certificate, with those between it and a root after it, and its key, all in PEM.
+    ///
+    /// # Errors
+    /// They cannot be read, or do not belong together.
+    pub fn from_pem(chain: &str, key: &str) -> Result<TlsCertificate, CertificateError> {
+        let given = |why: &dyn ToString| CertificateError::Given { why: why.to_string() };
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
+        let chain = chain.map_err(|error| given(&error))?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| given(&error))?;
+        let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| given(&error))?;
+        Ok(TlsCertificate(Arc::new(key)))
+    }
 }
 
 /// The certificate in use, and whom this node trusts.
@@ -67,14 +99,31 @@ pub(crate) struct Identity {
 struct State {
     files: Files,
     changed: [Option<SystemTime>; 3],
+    /// The certificate that is shown in place of that of the files.
+    given: Option<TlsCertificate>,
+    /// How this node opens connections, if it trusts anybody: with the certificate that it shows.
+    client: Option<Arc<ClientConfig>>,
 }
 
 /// What is in the files.
 #[derive(Debug)]
 struct Files {
     key: Arc<CertifiedKey>,
-    /// How this node opens connections, if it trusts anybody.
-    client: Option<Arc<ClientConfig>>,
+    /// Whom this node trusts, if anybody.
+    roots: Option<Arc<RootCertStore>>,
+}
+
+impl State {
+    fn new(files: Files, changed: [Option<SystemTime>; 3], given: Option<TlsCertificate>) -> State {
+        let mut state = State { files, changed, given, client: None };
+        state.client = state.files.roots.as_ref().map(|roots| Arc::new(client(roots, state.shown())));
+        state
+    }
+
+    /// The certificate that is shown.
+    fn shown(&self) -> &Arc<CertifiedKey> {
+        self.given.as_ref().map_or(&self.files.key, |given| &given.0)
+    }
 }
 
 impl Identity {
@@ -85,7 +134,15 @@ impl Identity {
     pub(super) fn load(settings: &TlsSettings) -> Result<Identity, CertificateError> {
         let changed = changed(settings);
         let files = read(settings)?;
-        Ok(Identity { settings: settings.clone(), state: RwLock::new(State { files, changed }) })
+        Ok(Identity { settings: settings.clone(), state: RwLock::new(State::new(files, changed, None)) })
+    }
+
+    /// Shows another certificate than that of the files from the next handshake on, or that one again. Connections that
+    /// are open stay as they are.
+    pub(crate) fn show(&self, given: Option<TlsCertificate>) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let files = Files { key: Arc::clone(&state.files.key), roots: state.files.roots.clone() };
+        *state = State::new(files, state.changed, given);
     }
 
     /// An acceptor of connections that always uses the certificate of the moment.
@@ -103,7 +160,7 @@ impl Identity {
     /// A connector that shows the certificate of the moment, and accepts far ends that the authorities of the moment have
     /// certified; `None` without authorities.
     pub(super) fn connector(&self) -> Option<TlsConnector> {
-        self.state().files.client.clone().map(TlsConnector::from)
+        self.state().client.clone().map(TlsConnector::from)
     }
 
     /// Reads the files again if one has changed. What cannot be used leaves all as it is.
@@ -118,7 +175,7 @@ impl Identity {
         state.changed = changed;
         match read {
             Ok(files) => {
-                state.files = files;
+                *state = State::new(files, changed, state.given.clone());
                 tracing::info!("the certificate of SIP over TLS, or whom it trusts, was replaced");
             }
             Err(error) => tracing::error!(
@@ -135,7 +192,7 @@ impl Identity {
 
 impl ResolvesServerCert for Identity {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.state().files.key))
+        Some(Arc::clone(self.state().shown()))
     }
 }
 
@@ -151,8 +208,8 @@ fn changed(settings: &TlsSettings) -> [Option<SystemTime>; 3] {
 
 fn read(settings: &TlsSettings) -> Result<Files, CertificateError> {
     let key = Arc::new(certified_key(settings)?);
-    let client = settings.trust.as_ref().map(|trust| client(trust, &key)).transpose()?;
-    Ok(Files { key, client: client.map(Arc::new) })
+    let roots = settings.trust.as_ref().map(|trust| roots(trust)).transpose()?;
+    Ok(Files { key, roots: roots.map(Arc::new) })
 }
 
 fn certified_key(settings: &TlsSettings) -> Result<CertifiedKey, CertificateError> {
@@ -166,17 +223,22 @@ fn certified_key(settings: &TlsSettings) -> Result<CertifiedKey, CertificateErro
     })
 }
 
-/// How connections are opened to far ends that these authorities have certified. The library checks that the certificate
-/// is for the name or the address of the far end (RFC 5922 section 7.2), by its entries for DNS names and addresses.
-fn client(trust: &Path, key: &Arc<CertifiedKey>) -> Result<ClientConfig, CertificateError> {
+/// The authorities in a file.
+fn roots(trust: &Path) -> Result<RootCertStore, CertificateError> {
     let mut roots = RootCertStore::empty();
     for authority in certificates(trust)? {
         roots.add(authority).map_err(|error| pem(trust, &error))?;
     }
+    Ok(roots)
+}
+
+/// How connections are opened to far ends that these authorities have certified. The library checks that the certificate
+/// is for the name or the address of the far end (RFC 5922 section 7.2), by its entries for DNS names and addresses.
+fn client(roots: &Arc<RootCertStore>, key: &Arc<CertifiedKey>) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.expect("the provider has the versions of TLS that are usual");
     let own = Arc::new(SingleCertAndKey::from(Arc::clone(key)));
-    Ok(builder.with_root_certificates(roots).with_client_cert_resolver(own))
+    builder.with_root_certificates(Arc::clone(roots)).with_client_cert_resolver(own)
 }
 
 /// The certificates in a file: one at least.
@@ -229,7 +291,7 @@ mod tests {
             TlsSettings { address, certificate: file("chain.pem"), key: file("key.pem"), trust: None };
         let first = replace(&settings, 1);
         let identity = Identity::load(&settings).expect("a certificate");
-        let used = || identity.state().files.key.cert[0].clone();
+        let used = || identity.state().shown().cert[0].clone();
         identity.refresh();
         assert_eq!(used(), first);
         let second = replace(&settings, 2);
@@ -242,6 +304,36 @@ mod tests {
         fs::remove_file(&settings.key).expect("remove");
         identity.refresh();
         assert_eq!(used(), second);
+    }
+
+    #[test]
+    fn given_certificate_is_shown_until_it_is_taken_away_whatever_becomes_of_the_files() {
+        let dir = tempfile::tempdir().expect("directory");
+        let file = |name| dir.path().join(name);
+        let address = ([127, 0, 0, 1], 0).into();
+        let settings =
+            TlsSettings { address, certificate: file("chain.pem"), key: file("key.pem"), trust: None };
+        let first = replace(&settings, 1);
+        let identity = Identity::load(&settings).expect("a certificate");
+        let used = || identity.state().shown().cert[0].clone();
+        let (key, other) = (KeyPair::generate().expect("key"), KeyPair::generate().expect("key"));
+        let certificate = CertificateParams::default().self_signed(&key).expect("certificate");
+        let given = TlsCertificate::from_pem(&certificate.pem(), &key.serialize_pem()).expect("a pair");
+        identity.show(Some(given.clone()));
+        assert_eq!(used(), *certificate.der());
+        let second = replace(&settings, 2);
+        identity.refresh();
+        assert_eq!(used(), *certificate.der());
+        identity.show(None);
+        assert!(used() == second && second != first);
+        for (chain, key) in [
+            (certificate.pem(), other.serialize_pem()),
+            (certificate.pem(), String::new()),
+            (String::new(), key.serialize_pem()),
+        ] {
+            assert!(TlsCertificate::from_pem(&chain, &key).is_err(), "{chain}");
+        }
+        assert_eq!(format!("{given:?}"), "TlsCertificate(a chain of 1)");
     }
 
     /// An authority, and a far end that it has certified for this name.
