@@ -82,6 +82,8 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "\"statistics\"",
     "\"outcomes\"",
     "\"commands\"",
+    "\"certificate\"",
+    "\"operators\"",
     "\"command\"",
     "\"participant\"",
     "\"failure\"",

@@ -14,6 +14,7 @@ mod token_bucket;
 
 mod disk_space;
 mod held_certificates;
+mod node_certificates;
 
 pub mod store;
 

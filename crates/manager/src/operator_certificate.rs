@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use crate::authority::ServerIdentity;
 use crate::store::{Store, StoreError, certificates};
-use crate::trust::{Given, Identity};
+use crate::trust::{Certificate, Given, Identity};
 
 /// The protocol name by which a client asks for the platform's own certificate.
 pub const PLATFORM: &[u8] = b"pitlane-platform";
@@ -46,17 +46,19 @@ impl OperatorCertificate {
     pub async fn reload(&self, store: &Store, name: &str) -> Result<(), StoreError> {
         let _one_at_a_time = self.0.reading.lock().await;
         let wanted = name.to_string();
-        let stored = store.read(move |connection| certificates::shown_by(connection, &wanted)).await?;
-        let used = stored.first().and_then(|(certificate, key)| match usable(certificate, key) {
-            Ok(used) => Some(used),
-            Err(why) => {
-                warn!(
-                    why,
-                    "the certificate for the management pages cannot be used; the platform's own is shown"
-                );
-                None
-            }
-        });
+        let (stored, authorities) =
+            store.read(move |connection| certificates::shown_with_authorities(connection, &wanted)).await?;
+        let used =
+            stored.first().and_then(|(certificate, key)| match usable(certificate, key, &authorities) {
+                Ok(used) => Some(used),
+                Err(why) => {
+                    warn!(
+                        why,
+                        "the certificate for the management pages cannot be used; the platform's own is shown"
+                    );
+                    None
+                }
+            });
         info!(operators = used.is_some(), "whose certificate the management pages show");
         *self.0.used.write() = used;
         Ok(())
@@ -74,12 +76,12 @@ impl OperatorCertificate {
 /// # Errors
 /// Why it cannot.
 pub(crate) fn check(certificate: &str, private_key: &str) -> Result<(), String> {
-    usable(certificate, private_key).map(drop)
+    usable(certificate, private_key, &[]).map(drop)
 }
 
-fn usable(certificate: &str, private_key: &str) -> Result<Used, String> {
+fn usable(certificate: &str, private_key: &str, authorities: &[Certificate]) -> Result<Used, String> {
     let given = Given { certificate, private_key, passphrase: "" };
-    let identity = Identity::read(&given).map_err(|fault| fault.to_string())?;
+    let identity = Identity::read(&given).map_err(|fault| fault.to_string())?.completed(authorities);
     let chain = identity.chain().iter().map(|one| CertificateDer::from(one.der())).collect();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key().to_der()));
     let provider = rustls::crypto::aws_lc_rs::default_provider();

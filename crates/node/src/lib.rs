@@ -29,6 +29,7 @@ pub mod staging;
 pub mod calls;
 pub mod confirmation;
 pub mod engine_probe;
+pub mod operator_certificate;
 pub mod web;
 
 pub mod watchdog;

@@ -13,7 +13,10 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 use wire::live::Outcome;
-use wire::{Configuration, Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
+use wire::{
+    CertificateToShow, Configuration, Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, ShownCertificate,
+    SyncAnswer, Tally, Wait,
+};
 
 use crate::backoff::{Backoff, chance};
 use crate::clock::Clock;
@@ -48,12 +51,20 @@ pub struct Report {
     observed: wire::report::Report,
     tally: Tally,
     configuration: u64,
+    certificate: ShownCertificate,
 }
 
 impl Report {
-    /// What the node observes and has counted, and the revision of the configuration that it has.
+    /// What the node observes and has counted, and the revision of the configuration that it has. It shows the
+    /// certificate of its machine.
     pub fn new(observed: Observed, tally: Tally, configuration: u64) -> Self {
-        Self { observed: wire::report::Report::from(observed).cut(), tally, configuration }
+        let observed = wire::report::Report::from(observed).cut();
+        Self { observed, tally, configuration, certificate: ShownCertificate::Own }
+    }
+
+    /// The same of a node that shows this certificate.
+    pub fn showing(self, certificate: ShownCertificate) -> Self {
+        Self { certificate, ..self }
     }
 }
 
@@ -64,6 +75,8 @@ pub struct Answer {
     pub desired: Desired,
     /// The configuration, when it differs from the node's.
     pub configuration: Option<Configuration>,
+    /// The certificate to show, when it is another one.
+    pub certificate: Option<CertificateToShow>,
     /// How fast a package may be fetched, in bytes per second; none is without limit.
     pub fetch_rate: Option<u64>,
 }
@@ -230,6 +243,7 @@ impl Session {
             participants,
             commands,
             call_share,
+            certificate,
         } = answer;
         self.go_on_from(heard_at);
         self.compare(wall);
@@ -240,7 +254,7 @@ impl Session {
         };
         self.live.answered(said, participants, commands, start);
         self.live.set_share(call_share.unwrap_or_default());
-        Answer { desired: desired.into(), configuration, fetch_rate }
+        Answer { desired: desired.into(), configuration, certificate, fetch_rate }
     }
 
     /// Sends a last report before the restart. It is tried once.
@@ -282,7 +296,7 @@ impl Session {
     fn message(&self, wait: Wait) -> wire::Sync {
         let Part { participants, statistics, outcomes } = self.live_part(wait);
         let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let Report { mut observed, tally, configuration } = self.report.borrow().clone();
+        let Report { mut observed, tally, configuration, certificate } = self.report.borrow().clone();
         *last_at = self.clock.now().max(Time(last_at.0.saturating_add(1)));
         observed.at = *last_at;
         observed.process = Some((*self.process.lock().unwrap_or_else(PoisonError::into_inner)).into());
@@ -298,6 +312,7 @@ impl Session {
             statistics,
             outcomes,
             call_share: self.live.share(),
+            certificate: Some(certificate),
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::{info, warn};
-use wire::{Configuration, Tally};
+use wire::{CertificateToShow, Configuration, NodeCertificate, Tally};
 
 use crate::bootstrap::{self, CannotWait};
 use crate::calls;
@@ -24,6 +24,7 @@ use crate::files::{self, FileError, chain};
 use crate::identity::{Identity, IdentityError};
 use crate::link::{self, Report, Session};
 use crate::live::{self, Live};
+use crate::operator_certificate::{self, CertificateFile};
 use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::Asker;
 use crate::settings::{Settings, SettingsError};
@@ -94,6 +95,9 @@ pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Endi
     let engine = CallEngine::start(found.settings.calls.clone(), rooms, closed).await?;
     engine.set_accounts(found.settings.accounts.clone());
     engine.set_logins(found.settings.logins.clone());
+    if let Some(certificate) = found.shown.clone() {
+        operator_certificate::show(&engine, &CertificateToShow::Operators(certificate));
+    }
     info!("{} in slot {}, SIP on {}", release, boot.slot(), engine.sip_address());
     let mut addresses = vec![engine.sip_address()];
     addresses.extend(engine.tls_address());
@@ -131,6 +135,8 @@ struct Found {
     state_file: PersistentStateFile,
     configuration: ConfigurationFile,
     rooms: Configuration,
+    certificate: CertificateFile,
+    shown: Option<NodeCertificate>,
     node: Reconciler,
     clock: Clock,
     identity: Identity,
@@ -154,6 +160,8 @@ impl Found {
         let identity = Identity::load(root)?;
         let configuration = ConfigurationFile::new(&state);
         let rooms = configuration.load();
+        let certificate = CertificateFile::new(&state);
+        let shown = certificate.load();
         let node = Reconciler::new(durable, start);
         Ok(Self {
             release,
@@ -164,6 +172,8 @@ impl Found {
             state_file,
             configuration,
             rooms,
+            certificate,
+            shown,
             node,
             clock,
             identity,
@@ -182,7 +192,8 @@ impl Found {
         terminate: tokio::signal::unix::Signal,
     ) -> Result<Parts, StartError> {
         let observed = self.node.agent().observed(self.clock.now());
-        let first = Report::new(observed, Tally::default(), self.rooms.revision);
+        let shown = operator_certificate::reported(self.shown.as_ref());
+        let first = Report::new(observed, Tally::default(), self.rooms.revision).showing(shown);
         let (report, reported) = watch::channel(first);
         let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));
         let live = Arc::new(Live::new(Arc::downgrade(&engine), Arc::clone(&news)));
@@ -214,6 +225,8 @@ impl Found {
             state_file: self.state_file,
             configuration: self.configuration,
             revision: self.rooms.revision,
+            certificate: self.certificate,
+            shown,
             account_rooms: self.settings.account_rooms,
             engine,
             service,

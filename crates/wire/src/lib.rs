@@ -10,6 +10,7 @@
 //! `Span`, `Wall`, `RunId` and `StartId`, the texts `Version` and `Sha256`, and `Release` and `Generation`, pairs
 //! of numbers or texts, and UUIDs, texts. `tests/protocol.rs` holds the bytes of these as well.
 
+mod certificate;
 mod enrolment;
 mod identity;
 mod sync;
@@ -19,6 +20,7 @@ pub mod live;
 pub mod report;
 pub mod share;
 
+pub use certificate::{CertificateToShow, NodeCertificate, ShownCertificate};
 pub use enrolment::{
     CERTIFICATE_LIFE, ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest,
 };

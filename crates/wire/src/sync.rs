@@ -5,6 +5,7 @@ use fleet::starts::StartId;
 use fleet::time::{Time, Wall};
 use serde::{Deserialize, Serialize};
 
+use crate::certificate::{CertificateToShow, ShownCertificate};
 use crate::desired::Desired;
 use crate::live::{Command, MediaStatistics, Outcome, ParticipantChanges};
 use crate::report::Report;
@@ -94,6 +95,9 @@ pub struct Sync {
     /// Its share of the calls that the licences allow; none from a release that has no share. Since protocol 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_share: Option<HeldShare>,
+    /// Which certificate it shows to callers; none when its release shows none of the operator's. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<ShownCertificate>,
 }
 
 /// A Virtual Meeting Room. Since protocol 1.
@@ -152,6 +156,9 @@ pub struct SyncAnswer {
     /// a manager that counts no calls. Since protocol 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_share: Option<CallShare>,
+    /// Which certificate the node is to show to callers, when it shows another one. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateToShow>,
 }
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ use wire::live::{
 };
 use wire::report::Report;
 use wire::share::{CallShare, HeldShare};
-use wire::{Configuration, PROTOCOL, Room, Sync, SyncAnswer, Tally, Wait};
+use wire::{
+    CertificateToShow, Configuration, NodeCertificate, PROTOCOL, Room, ShownCertificate, Sync, SyncAnswer,
+    Tally, Wait,
+};
 
 const MANIFEST: Sha256 = Sha256([7; 32]);
 const RELEASE: Release = Release { version: Version::new(34, 1), build: Build(34_100) };
@@ -164,6 +167,7 @@ fn syncs() -> Vec<Sync> {
         statistics: Vec::new(),
         outcomes: Vec::new(),
         call_share: None,
+        certificate: None,
     };
     let mut syncs: Vec<Sync> = reports().into_iter().enumerate().map(of).collect();
     let with_participants = Sync {
@@ -176,6 +180,9 @@ fn syncs() -> Vec<Sync> {
     for most in [None, Some(12)] {
         let call_share = Some(HeldShare { share: CallShare { most }, refused: 3 });
         syncs.push(Sync { call_share, ..syncs[1].clone() });
+    }
+    for shown in [ShownCertificate::Own, ShownCertificate::Operators(MANIFEST)] {
+        syncs.push(Sync { certificate: Some(shown), ..syncs[2].clone() });
     }
     syncs
 }
@@ -193,11 +200,17 @@ fn answers() -> Vec<SyncAnswer> {
         participants: None,
         commands: Vec::new(),
         call_share: None,
+        certificate: None,
     };
     let mut answers: Vec<SyncAnswer> = desired().into_iter().enumerate().map(of).collect();
     answers.push(SyncAnswer { participants: Some(9), commands: commands(), ..answers[2].clone() });
     for most in [None, Some(12)] {
         answers.push(SyncAnswer { call_share: Some(CallShare { most }), ..answers[1].clone() });
+    }
+    let (chain, key) = ("-----BEGIN CERTIFICATE-----".into(), "-----BEGIN PRIVATE KEY-----".into());
+    let certificate = NodeCertificate { id: MANIFEST, subject: "CN=lon-1.example.com".into(), chain, key };
+    for to_show in [CertificateToShow::Own, CertificateToShow::Operators(certificate)] {
+        answers.push(SyncAnswer { certificate: Some(to_show), ..answers[1].clone() });
     }
     answers
 }

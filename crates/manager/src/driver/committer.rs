@@ -25,6 +25,7 @@ use super::notifier::Notifier;
 use super::rooms::Rooms;
 use crate::calls::LiveCalls;
 use crate::licences::Licences;
+use crate::node_certificates::NodeCertificates;
 use crate::store::{Batch, Entry, Recorded, RoomsChanged, Store, StoreError, mark_time, record};
 
 /// What is known of a node only while the Management Node runs. It is shown, and no decision depends on it.
@@ -62,6 +63,7 @@ struct Inner {
     live: Mutex<BTreeMap<NodeId, NodeRuntime>>,
     calls: LiveCalls,
     licences: Licences,
+    certificates: NodeCertificates,
     notifier: Notifier,
 }
 
@@ -85,8 +87,8 @@ impl Committer {
     pub fn new(store: Store, fleet: Arc<RwLock<Fleet>>, clock: Clock, rooms: Configuration) -> Self {
         let rooms = Rooms::new(rooms);
         let (live, calls, notifier) = (Mutex::default(), LiveCalls::default(), Notifier::default());
-        let licences = Licences::default();
-        let inner = Inner { store, fleet, clock, rooms, live, calls, licences, notifier };
+        let (licences, certificates) = (Licences::default(), NodeCertificates::default());
+        let inner = Inner { store, fleet, clock, rooms, live, calls, licences, certificates, notifier };
         Self { inner: Arc::new(inner) }
     }
 
@@ -316,6 +318,21 @@ impl Committer {
     /// The Virtual Meeting Rooms as the nodes are sent them.
     pub fn rooms(&self) -> Arc<Configuration> {
         self.inner.rooms.current()
+    }
+
+    /// Sends the nodes the certificates that are stored for them now.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn reload_certificates(&self) -> Result<(), StoreError> {
+        let changed = self.inner.certificates.reload(&self.inner.store).await?;
+        self.inner.notifier.notify_nodes(&changed);
+        Ok(())
+    }
+
+    /// The certificates that nodes are to show.
+    pub(crate) fn certificates(&self) -> &NodeCertificates {
+        &self.inner.certificates
     }
 
     /// The live participants, and the commands to nodes.

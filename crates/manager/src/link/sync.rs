@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::report::{REPORT_BYTES, Report, SENTENCE_CHARACTERS, cut};
 use wire::share::HeldShare;
-use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Tally, Wait};
+use wire::{PROTOCOL, Protocols, ShownCertificate, Sync, SyncAnswer, Tally, Wait};
 
 use super::caller::{Caller, bytes, message};
 use super::{Link, Peer, Refusal};
@@ -48,6 +48,8 @@ struct Received {
     live: LiveReport,
     /// The share of the licences that it goes by.
     call_share: Option<HeldShare>,
+    /// Which certificate it shows, if its release can show one of the operator's.
+    certificate: Option<ShownCertificate>,
 }
 
 impl Received {
@@ -64,6 +66,7 @@ impl Received {
             statistics,
             outcomes,
             call_share,
+            certificate,
         } = sync;
         sanitise(&mut report);
         let mut observed = Observed::from(report);
@@ -73,7 +76,7 @@ impl Received {
         // The node read its clock before it sent the request, so this includes the time of transfer.
         let clock_ahead = nodes.map(|nodes| nodes.ahead_of(wall));
         let live = LiveReport { participants, statistics, outcomes };
-        Self { observed, tally, configuration, wait, started_at, clock_ahead, live, call_share }
+        Self { observed, tally, configuration, wait, started_at, clock_ahead, live, call_share, certificate }
     }
 }
 
@@ -206,8 +209,10 @@ async fn answer(
         let configuration = link.committer.rooms();
         let differs = configuration.revision != received.configuration;
         let call_share = share();
+        let certificate = link.committer.certificates().for_node(node, received.certificate);
         let newer = desired.generation != observed.generation
             || differs
+            || certificate.is_some()
             || call_share != received.call_share.map(|said| said.share);
         let commands = commands_due();
         let hold = match received.wait {
@@ -243,6 +248,7 @@ async fn answer(
                 participants: start.map(|start| calls.revision(node, start)),
                 commands: start.map(|start| calls.take_due(node, start, Instant::now())).unwrap_or_default(),
                 call_share,
+                certificate,
             });
         }
     }

@@ -92,6 +92,7 @@ impl Prepared {
         let committer = take_over(connection, path, policy, own.release, record.fell_back.as_ref()).await?;
         let name = settings.names.first().map_or("", String::as_str);
         listeners.certificate().reload(committer.store(), name).await?;
+        committer.reload_certificates().await?;
         let backups = Backups::new(committer.clone(), own.layout.clone(), own.release, WorkFactor::STRONG);
         Ok(Self { own, settings, authority, listeners, committer, backups })
     }

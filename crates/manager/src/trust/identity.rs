@@ -1,7 +1,7 @@
 //! An identity to use in TLS: a leaf, its key, and the certificates between it and a root, in order. Whether the root is
 //! trusted by anybody, and whether the leaf has expired, are questions of the callers.
 
-use super::certificate::{self, Certificate};
+use super::certificate::{self, Certificate, Kind};
 use super::fault::{Fault, Field};
 use super::limits::{MAX_CHAIN, MAX_TEXT};
 use super::pem;
@@ -55,6 +55,20 @@ impl Identity {
             return Err(Fault::KeyFitsNone { subjects: subjects(&certificates) });
         };
         Ok(Self { chain: ordered(certificates, leaf)?, key })
+    }
+
+    /// The same with those of `authorities` that are missing between the end of its chain and a root. Those who trust the
+    /// root have it, so it is not added.
+    pub fn completed(mut self, authorities: &[Certificate]) -> Self {
+        while self.chain.len() < MAX_CHAIN {
+            let last = &self.chain[self.chain.len() - 1];
+            let issues = |one: &&Certificate| {
+                one.kind() == Kind::Intermediate && last.is_issued_by(one) && !self.chain.contains(one)
+            };
+            let Some(next) = authorities.iter().find(issues).cloned() else { break };
+            self.chain.push(next);
+        }
+        self
     }
 
     /// The certificate that is for the key.

@@ -97,7 +97,8 @@ impl Driver {
     /// Sets what the next request to the Management Node reports.
     fn prepare_report(&self, observed: Observed) {
         let tally = calls::tally(self.parts.engine.stats());
-        self.parts.report.send_replace(Report::new(observed, tally, self.parts.revision));
+        let report = Report::new(observed, tally, self.parts.revision).showing(self.parts.shown);
+        self.parts.report.send_replace(report);
     }
 }
 

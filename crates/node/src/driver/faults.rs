@@ -8,6 +8,8 @@ pub(super) enum StateFile {
     PersistentState,
     /// The Virtual Meeting Rooms.
     Configuration,
+    /// The certificate of the operator.
+    Certificate,
 }
 
 /// Whether that is worth a line in the log.
@@ -24,6 +26,7 @@ pub(super) enum Change {
 pub(super) struct Faults {
     persistent_state: Option<String>,
     configuration: Option<String>,
+    certificate: Option<String>,
 }
 
 impl Faults {
@@ -45,13 +48,15 @@ impl Faults {
 
     /// Why the node is not fit to take calls.
     pub(super) fn unfit(&self) -> Option<String> {
-        self.persistent_state.clone().or_else(|| self.configuration.clone())
+        let others = self.configuration.as_ref().or(self.certificate.as_ref());
+        self.persistent_state.as_ref().or(others).cloned()
     }
 
     fn of(&mut self, file: StateFile) -> &mut Option<String> {
         match file {
             StateFile::PersistentState => &mut self.persistent_state,
             StateFile::Configuration => &mut self.configuration,
+            StateFile::Certificate => &mut self.certificate,
         }
     }
 }

@@ -22,6 +22,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::{info, warn};
+use wire::ShownCertificate;
 
 use crate::calls;
 use crate::clock::Clock;
@@ -31,6 +32,7 @@ use crate::files::chain;
 use crate::http::RequestError;
 use crate::link::{Answer, Handled, LinkEvent, Report, Session};
 use crate::live::Live;
+use crate::operator_certificate::CertificateFile;
 use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::{Asker, OwnChecks, ReleaseChecks};
 use crate::reason::{Reason, Reasons};
@@ -84,6 +86,10 @@ pub struct Parts {
     pub configuration: ConfigurationFile,
     /// The revision of the valid configuration.
     pub revision: u64,
+    /// The file of the operator's certificate.
+    pub certificate: CertificateFile,
+    /// Which certificate is shown to callers.
+    pub shown: ShownCertificate,
     /// The rooms that take calls of accounts alone, by name.
     pub account_rooms: BTreeSet<String>,
     /// The call engine, started with `admission`.
@@ -248,7 +254,7 @@ impl Driver {
     }
 
     fn answered(&mut self, answer: Answer, handled: oneshot::Sender<Handled>) {
-        let Answer { desired, configuration, fetch_rate } = answer;
+        let Answer { desired, configuration, certificate, fetch_rate } = answer;
         if self.reasons.end() {
             info!("the Management Node answers again");
         }
@@ -258,7 +264,8 @@ impl Driver {
         }
         self.parts.rate.send_if_modified(|rate| std::mem::replace(rate, fetch_rate) != fetch_rate);
         let configured = configuration.map_or(Durability::Durable, |it| self.configure(&it));
-        if configured == Durability::NotDurable {
+        let certified = certificate.map_or(Durability::Durable, |it| self.certify(&it));
+        if [configured, certified].contains(&Durability::NotDurable) {
             // What was not stored comes again, so it is not asked for again at once.
             self.accept(desired);
             self.handled.push((handled, Handled::Refused));

@@ -5,7 +5,7 @@ use fleet::agent::{AgentEvent, Durability, Outcome, PersistentState};
 use fleet::desired::Desired;
 use fleet::time::{Span, Time};
 use tracing::{error, info, warn};
-use wire::Configuration;
+use wire::{CertificateToShow, Configuration, ShownCertificate};
 
 use super::Driver;
 use super::effects::log;
@@ -14,6 +14,7 @@ use crate::calls;
 use crate::confirmation::Confirmation;
 use crate::files::chain;
 use crate::link::Handled;
+use crate::operator_certificate;
 
 /// How often the persistent state is written though it has not changed. It carries the time, which then continues
 /// from there should the machine lose power and its wall clock, and it shows that the disk can be written.
@@ -143,6 +144,25 @@ impl Driver {
         self.parts.revision = configuration.revision;
         let (rooms, revision) = (configuration.rooms.len(), configuration.revision);
         info!("{rooms} Virtual Meeting Rooms, revision {revision}");
+        Durability::Durable
+    }
+
+    /// Shows another certificate to callers, once it is durable which one.
+    pub(super) fn certify(&mut self, wanted: &CertificateToShow) -> Durability {
+        let shown = match wanted {
+            CertificateToShow::Own => ShownCertificate::Own,
+            CertificateToShow::Operators(certificate) => ShownCertificate::Operators(certificate.id),
+        };
+        if shown == self.parts.shown {
+            return Durability::Durable;
+        }
+        if let Err(failure) = self.parts.certificate.store(wanted) {
+            self.not_written(StateFile::Certificate, chain(&failure));
+            return Durability::NotDurable;
+        }
+        self.written(StateFile::Certificate);
+        operator_certificate::show(&self.parts.engine, wanted);
+        self.parts.shown = shown;
         Durability::Durable
     }
 }

@@ -37,7 +37,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use wire::live::Command;
 use wire::share::CallShare;
-use wire::{Configuration, Enrolled, EnrolmentFile, EnrolmentRequest, Sync, SyncAnswer, Wait};
+use wire::{
+    CertificateToShow, Configuration, Enrolled, EnrolmentFile, EnrolmentRequest, NodeCertificate,
+    ShownCertificate, Sync, SyncAnswer, Wait,
+};
 
 /// The longest that anything is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,6 +79,8 @@ pub struct FakeState {
     pub participants: Option<u64>,
     /// The commands to the node, in every answer.
     pub commands: Vec<Command>,
+    /// The certificate of the operator that the node is to show.
+    pub certificate: Option<NodeCertificate>,
     /// The public key that the token was spent on.
     pub spent_on: Option<Vec<u8>>,
     /// What the machine that enrolled last said that it runs.
@@ -165,6 +170,7 @@ impl Manager {
             fetch_rate: None,
             participants: None,
             commands: Vec::new(),
+            certificate: None,
             spent_on: None,
             enrolled_with: None,
             refuses_enrolment: None,
@@ -289,6 +295,7 @@ async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Respons
         let has_share = answer.call_share.unwrap_or_default() == sync.call_share.unwrap_or_default().share;
         let newer = answer.desired.generation != sync.observed.generation
             || answer.configuration.is_some()
+            || answer.certificate.is_some()
             || !has_share;
         if sync.wait == Wait::No || newer || Instant::now() >= held_until {
             return Json(answer).into_response();
@@ -310,7 +317,15 @@ fn answer(fake: &FakeState, sync: &Sync) -> SyncAnswer {
         participants: fake.participants,
         commands: fake.commands.clone(),
         call_share: fake.call_share,
+        certificate: sync.certificate.and_then(|shown| to_show(fake, shown)),
     }
+}
+
+/// The certificate that the node is to show, if it shows another one.
+fn to_show(fake: &FakeState, shown: ShownCertificate) -> Option<CertificateToShow> {
+    let wanted = fake.certificate.as_ref();
+    let differs = wanted.map_or(ShownCertificate::Own, |it| ShownCertificate::Operators(it.id)) != shown;
+    differs.then(|| wanted.cloned().map_or(CertificateToShow::Own, CertificateToShow::Operators))
 }
 
 async fn file(

@@ -1,5 +1,6 @@
 //! Tests of the link over real TLS on the loopback.
 
+mod certificates;
 mod copies;
 mod identity;
 mod limits;
@@ -198,6 +199,7 @@ fn first_report() -> Sync {
         statistics: Vec::new(),
         outcomes: Vec::new(),
         call_share: None,
+        certificate: None,
     }
 }
 

@@ -24,14 +24,16 @@ pub(super) const PASSPHRASE: Field = Field::text("private_key_passphrase", Shape
     .help("The passphrase of an encrypted key. It is not kept.");
 
 /// Where the certificate is shown.
-pub(crate) const NODES: Field =
-    Field::texts("nodes").help("Who shows the certificate: the name of the Management Node, or nobody.");
+pub(crate) const NODES: Field = Field::texts("nodes").help(
+    "Who shows the certificate: the name of the Management Node, for its pages, and the names of Conferencing Nodes, \
+     alone or with their domain, for SIP over TLS.",
+);
 
 /// The resource.
 pub(crate) static TLS_CERTIFICATE: Resource = Resource {
     called: "TLS certificate",
     plural: "TLS certificates",
-    help: "A certificate with its private key, for the management pages.",
+    help: "A certificate with its private key, for the management pages and for SIP over TLS of nodes.",
     most: 1_000,
     list: &[Verb::Get, Verb::Post, Verb::Patch],
     affects: Affects::Certificates,

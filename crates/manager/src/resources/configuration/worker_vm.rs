@@ -33,7 +33,13 @@ pub(crate) const MAINTENANCE_MODE_REASON: Field = Field::text("maintenance_mode_
 pub(crate) const SYSTEM_LOCATION: Field =
     Field::to_one("system_location", "system_location").column().filtered().help("Where the node is.");
 
-const HOSTNAME: Field = Field::text("hostname", Shape::Hostname)
+/// The certificate that it shows to callers.
+pub(crate) const TLS_CERTIFICATE: Field = Field::to_one("tls_certificate", "tls_certificate").or_null().help(
+    "The TLS certificate that the node shows for SIP over TLS. The field nodes of the certificate does the same.",
+);
+
+/// Its host name, which with the domain is one of its names in certificates.
+pub(crate) const HOSTNAME: Field = Field::text("hostname", Shape::Hostname)
     .unique(Case::Insensitive, "A Conferencing Node with this host name exists already.")
     .filtered()
     .help("The host name of the node, without its domain.");
@@ -65,6 +71,7 @@ pub(crate) static WORKER_VM: Resource = Resource {
         NAME,
         HOSTNAME,
         Field::text("domain", Shape::Domain).filtered().help("The domain of the node."),
+        TLS_CERTIFICATE,
         ADDRESS,
         Field::text("netmask", Shape::Netmask).filtered().help("The netmask of its network."),
         Field::text("gateway", Shape::Address).filtered().help("The address of its router."),

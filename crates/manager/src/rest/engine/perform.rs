@@ -34,10 +34,10 @@ pub(super) async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreErro
             audit::changed(tx, &by, wall, change)?;
         }
         match of.affects {
-            Affects::Store | Affects::Fleet => {}
+            Affects::Store => {}
             Affects::Rooms => rooms::check_size(tx)?,
             Affects::Accounts => accounts::check_manageable(tx)?,
-            Affects::Certificates => {
+            Affects::Certificates | Affects::Fleet => {
                 for change in &changes {
                     certificates::check(tx, change, &manager)?;
                     signing_requests::check(change)?;
@@ -80,9 +80,14 @@ pub(super) async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreErro
                 let (changes, answer) = write(tx, nodes::facts(fleet))?;
                 let events = changes.iter().map(|change| nodes::events(tx, fleet, change));
                 let events = events.collect::<Result<Vec<_>, _>>()?;
-                Ok((events.into_iter().flatten().collect(), answer))
+                let concerns = changes.iter().any(certificates::concerns);
+                Ok::<_, E>((events.into_iter().flatten().collect(), (concerns, answer)))
             };
-            committer.change(write).await
+            let (concerns, answer) = committer.change(write).await?;
+            if concerns {
+                certificates::shown(api).await?;
+            }
+            Ok(answer)
         }
     }
 }

@@ -64,7 +64,8 @@ async fn one_certificate_is_shown_and_only_by_who_can() {
         "{second}"
     );
     let node = kit.call("POST", CERTIFICATES, body(&made("b.example"), json!(["node1"]))).await.expect(400);
-    assert!(node["tls_certificate"]["nodes"].is_array(), "{node}");
+    let message = node["tls_certificate"]["nodes"][0].as_str().unwrap();
+    assert!(message.contains("Node is called node1"), "{node}");
     kit.call("PATCH", &format!("{CERTIFICATES}1/"), json!({"nodes": []})).await.expect(202);
     kit.call("POST", CERTIFICATES, body(&made("b.example"), json!(["manager"]))).await.expect(201);
 }
@@ -119,4 +120,38 @@ async fn pages_show_the_operator_s_certificate_at_once_and_the_platform_s_to_who
     assert_eq!(leaf(address, &trusted, &[PLATFORM, b"http/1.1"]).await, platform);
     kit.call("DELETE", &format!("{CERTIFICATES}1/"), json!({})).await.expect(204);
     assert_eq!(leaf(address, &trusted, browser).await, platform);
+}
+
+/// What a node is to show that shows its own, by its subject.
+fn given(kit: &Kit, node: u32) -> Option<String> {
+    let shown = Some(wire::ShownCertificate::Own);
+    match kit.committer.certificates().for_node(fleet::node::NodeId(node), shown)? {
+        wire::CertificateToShow::Own => None,
+        wire::CertificateToShow::Operators(certificate) => Some(certificate.subject),
+    }
+}
+
+#[tokio::test]
+async fn node_is_named_by_its_certificate_or_names_it_and_never_has_two() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await.expect(201);
+    kit.add_node(2).await;
+    let named = "CN=rcgen self signed cert".to_string();
+    let names = json!(["Node1.example.com"]);
+    kit.call("POST", CERTIFICATES, body(&made("a.example"), names)).await.expect(201);
+    assert_eq!((given(&kit, 1), given(&kit, 2)), (Some(named.clone()), None));
+    kit.call("POST", CERTIFICATES, body(&made("b.example"), json!([]))).await.expect(201);
+    let uri = |id: u32| format!("/api/admin{CERTIFICATES}{id}/");
+    let node = |id: u32| format!("/configuration/v1/worker_vm/{id}/");
+    kit.call("PATCH", &node(2), json!({"tls_certificate": uri(2)})).await.expect(202);
+    assert_eq!(given(&kit, 2), Some(named));
+    let second = kit.call("PATCH", &node(1), json!({"tls_certificate": uri(2)})).await.expect(400);
+    assert!(second["worker_vm"]["tls_certificate"].is_array(), "{second}");
+    let body = json!({"nodes": ["node2", "node1"]});
+    let second = kit.call("PATCH", &format!("{CERTIFICATES}1/"), body).await.expect(400);
+    assert!(second["tls_certificate"]["nodes"][0].as_str().unwrap().contains("shown by node2"), "{second}");
+    kit.call("DELETE", &format!("{CERTIFICATES}2/"), json!({})).await.expect(409);
+    kit.call("PATCH", &node(2), json!({"tls_certificate": null})).await.expect(202);
+    kit.call("PATCH", &format!("{CERTIFICATES}1/"), json!({"nodes": []})).await.expect(202);
+    assert_eq!((given(&kit, 1), given(&kit, 2)), (None, None));
 }

@@ -175,3 +175,52 @@ impl Notice {
 fn place(held: &HeldCertificate) -> (String, String) {
     (held.certificate.subject(), held.uri.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use package::rules::built_in;
+
+    use super::*;
+    use crate::trust::read_certificates;
+
+    /// Two certificates of authorities that are signed with SHA-1 and MD5; the second one is a root.
+    fn held() -> Vec<HeldCertificate> {
+        let texts = [
+            include_str!("../../../tests/certificates/sha1-intermediate.pem"),
+            include_str!("../../../tests/certificates/root.pem"),
+        ];
+        let held = |text| HeldCertificate {
+            certificate: read_certificates(text).unwrap().remove(0),
+            called: "CA certificate",
+            uri: "/api/admin/configuration/v1/ca_certificate/1/".into(),
+        };
+        texts.map(held).into()
+    }
+
+    #[test]
+    fn built_in_rule_concerns_steps_from_below_32_to_32_or_later_r16() {
+        let check = |from: (u16, u16), to: (u16, u16), expected: usize| {
+            let mut found = Found::default();
+            let step = (Version::new(from.0, from.1), Version::new(to.0, to.1));
+            found.judge_rules(&built_in(), step, &held());
+            assert_eq!((found.obstacles.len(), found.notices.len()), (expected, 0), "{step:?}");
+        };
+        check((31, 4), (34, 0), 1);
+        check((31, 4), (32, 0), 1);
+        check((31, 3), (31, 4), 0);
+        check((32, 0), (34, 0), 0);
+        check((34, 0), (34, 1), 0);
+    }
+
+    #[test]
+    fn certificate_is_named_with_its_hash_and_its_object() {
+        let mut found = Found::default();
+        found.judge_rules(&built_in(), (Version::new(31, 4), Version::new(34, 0)), &held());
+        assert_eq!(
+            found.obstacles[0].to_string(),
+            "the certificate of C=GB, O=Example\\, Ltd, CN=sha1-intermediate in the CA certificate \
+             /api/admin/configuration/v1/ca_certificate/1/ is signed with sha1, which 34 does not accept (R16); \
+             replace or delete it there"
+        );
+    }
+}

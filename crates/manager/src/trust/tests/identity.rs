@@ -29,6 +29,16 @@ fn chain_is_put_in_order_whatever_the_order_of_the_certificates() {
 }
 
 #[test]
+fn chain_is_completed_up_to_and_without_its_root() {
+    let authorities = ["root", "sha1-intermediate", "intermediate"].map(certificate);
+    let completed = |certificates: &[&str]| read(certificates, KEY).unwrap().completed(&authorities);
+    assert_eq!(subjects(&completed(&[LEAF])), ["leaf", "intermediate"]);
+    assert_eq!(subjects(&completed(&[LEAF, INTERMEDIATE])), ["leaf", "intermediate"]);
+    assert_eq!(subjects(&completed(&[LEAF, INTERMEDIATE, ROOT])), ["leaf", "intermediate", "root"]);
+    assert_eq!(subjects(&read(&[LEAF], KEY).unwrap().completed(&[])), ["leaf"]);
+}
+
+#[test]
 fn certificate_that_is_there_twice_counts_once() {
     assert_eq!(subjects(&read(&[LEAF, INTERMEDIATE, LEAF], KEY).unwrap()), ["leaf", "intermediate"]);
 }
