@@ -78,7 +78,7 @@ pub(crate) enum Rows {
     /// The Management Node.
     ManagementVm,
     /// The Management Node as its machine is set up.
-    ConfiguredManagementVm,
+    OwnMachine,
     /// The Conferencing Nodes.
     WorkerVm,
 }

@@ -12,7 +12,7 @@ pub(crate) static MANAGEMENT_VM: Resource = Resource {
     called: "Management Node",
     plural: "Management Nodes",
     help: "The Management Node as its machine is set up; machine.toml of the machine has the settings.",
-    served: Served::Rows(Rows::ConfiguredManagementVm),
+    served: Served::Rows(Rows::OwnMachine),
     list: &[Verb::Get],
     detail: &[Verb::Get],
     fields: &[
