@@ -155,6 +155,21 @@ impl Platform {
         Ok(())
     }
 
+    /// Replaces the Management Node's machine by a fresh one of the same release and addresses, which knows nothing of
+    /// the platform, and gives its authority and first password to `pitlane`.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn redeploy_manager(&mut self) -> Result<(), Error> {
+        self.manager.cut_power();
+        let (root, lost) = (&self.manager.root, self.plan.folder.join("manager-lost"));
+        fs::rename(root, &lost).map_err(Error::file(root))?;
+        let package = self.build_package("fresh", &Contents::of(self.plan.manager))?;
+        self.manager = self.plan.install(&self.pitlane, &package, "manager", Role::Manager, MANAGER)?;
+        self.manager.power_on()?;
+        self.read_credentials()
+    }
+
     /// Copies a node's machine, with the same identity but addresses of its own. The copy is not running.
     ///
     /// # Errors

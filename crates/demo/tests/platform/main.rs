@@ -10,4 +10,5 @@ mod licences;
 mod live_calls;
 mod mixed;
 mod packages;
+mod restored;
 mod rules;
