@@ -65,8 +65,8 @@ pub use logins::{Login, LoginError, Logins};
 pub use media::handshake::IdentityError;
 pub use outgoing_call::OutgoingCall;
 pub use participants::{
-    CallDirection, CommandError, Conference, ConferenceId, Encryption, Lock, MediaStatistics,
-    ParticipantChanges, ParticipantId, ParticipantState, StreamStatistics, Voice,
+    CallDirection, CommandError, Conference, ConferenceId, Departure, Encryption, Lock, MediaStatistics,
+    ParticipantChanges, ParticipantId, ParticipantState, Removal, StreamStatistics, Voice,
 };
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};

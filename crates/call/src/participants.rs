@@ -141,7 +141,39 @@ pub struct ParticipantChanges {
     /// Participants that are new or have changed, as they are now.
     pub changed: Vec<ParticipantState>,
     /// Participants that have left.
-    pub removed: Vec<ParticipantId>,
+    pub removed: Vec<Removal>,
+}
+
+/// A participant that is shown no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// Its name.
+    pub id: ParticipantId,
+    /// Why; `None` when its process does not know what has become of the call.
+    pub departure: Option<Departure>,
+}
+
+/// Why a participant is shown no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// Its far end has hung up, or has given up before it was answered.
+    HungUp,
+    /// The operator has disconnected it, or whoever has dialled it.
+    Disconnected,
+    /// The operator has ended its conference.
+    ConferenceEnded,
+    /// Whom this node has dialled does not take the call.
+    Rejected,
+    /// Whom this node has dialled does not take its login, or there is none.
+    NotAuthenticated,
+    /// Both ends have not agreed on how to talk, or the call could not be made.
+    Failed,
+    /// Nothing was heard of its far end.
+    TimedOut,
+    /// The process has ended.
+    ShutDown,
+    /// Another process has its call.
+    Moved,
 }
 
 /// What the media thread has counted of the sound of a participant.

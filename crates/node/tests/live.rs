@@ -11,7 +11,7 @@ use callers::{Agent, CallId, CallSettings, Cause, LiveCall, Target, Transport};
 use fleet::starts::StartId;
 use slots::Slot;
 use uuid::Uuid;
-use wire::live::{Action, Command, Outcome, Participant};
+use wire::live::{Action, Command, Departure, Outcome, Participant};
 use wire::{Configuration, Room};
 
 use support::machine::{Node, TestMachine};
@@ -82,6 +82,11 @@ async fn participants_are_sent_as_they_change_to_a_manager_that_wants_them() {
     until("both are shown", || shown(&manager).len() == 2).await;
     assert_eq!(one.hang_up().await.cause, Cause::HungUp);
     until("one is shown", || shown(&manager).len() == 1).await;
+    let departures: Vec<Departure> = manager.with(|fake| {
+        let changes = fake.seen.iter().filter_map(|sync| sync.participants.as_ref());
+        changes.flat_map(|changes| &changes.departures).map(|departed| departed.why).collect()
+    });
+    assert!(departures.contains(&Departure::HungUp), "{departures:?}");
     // It has started anew, and knows nothing.
     manager.with(|fake| {
         fake.seen.clear();

@@ -40,6 +40,45 @@ pub struct ParticipantChanges {
     /// Participants that are new or have changed. Since protocol 2.
     #[serde(default)]
     pub changed: Vec<Participant>,
+    /// Why participants that have left did so, of those of which the node knows it. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub departures: Vec<Departed>,
+}
+
+/// Why a participant has left. Since protocol 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departed {
+    /// Which. Since protocol 2.
+    pub participant: Uuid,
+    /// Why. Since protocol 2.
+    pub why: Departure,
+}
+
+/// The reason for which a participant is shown no longer. Since protocol 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Departure {
+    /// Its far end has hung up, or has given up before it was answered.
+    HungUp,
+    /// The operator has disconnected it, or whoever has dialled it.
+    Disconnected,
+    /// The operator has ended its conference.
+    ConferenceEnded,
+    /// Whom the node has dialled does not take the call.
+    Rejected,
+    /// Whom the node has dialled does not take its login, or there is none.
+    NotAuthenticated,
+    /// Both ends have not agreed on how to talk, or the call could not be made.
+    Failed,
+    /// Nothing was heard of its far end.
+    TimedOut,
+    /// The process has ended.
+    ShutDown,
+    /// Another process has its call.
+    Moved,
+    /// Something that a later release knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A participant. Since protocol 2.

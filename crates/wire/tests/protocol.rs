@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use wire::live::{
-    Action, Command, Failure, MediaStatistics, Outcome, Participant, ParticipantChanges, Stream,
+    Action, Command, Departed, Departure, Failure, MediaStatistics, Outcome, Participant, ParticipantChanges,
+    Stream,
 };
 use wire::report::Report;
 use wire::share::{CallShare, HeldShare};
@@ -119,7 +120,24 @@ fn changes() -> ParticipantChanges {
         to: 9,
         removed: vec![Uuid::from_u128(1)],
         changed: vec![dialled, taking_part],
+        departures: Vec::new(),
     }
+}
+
+/// Every reason for which a participant may have left.
+fn departures() -> Vec<Departed> {
+    let all = [
+        Departure::HungUp,
+        Departure::Disconnected,
+        Departure::ConferenceEnded,
+        Departure::Rejected,
+        Departure::NotAuthenticated,
+        Departure::Failed,
+        Departure::TimedOut,
+        Departure::ShutDown,
+        Departure::Moved,
+    ];
+    (1..).zip(all).map(|(id, why)| Departed { participant: Uuid::from_u128(id), why }).collect()
 }
 
 fn statistics() -> Vec<MediaStatistics> {
@@ -184,6 +202,12 @@ fn syncs() -> Vec<Sync> {
     for shown in [ShownCertificate::Own, ShownCertificate::Operators(MANIFEST)] {
         syncs.push(Sync { certificate: Some(shown), ..syncs[2].clone() });
     }
+    let changes = ParticipantChanges {
+        removed: departures().iter().map(|departed| departed.participant).collect(),
+        departures: departures(),
+        ..ParticipantChanges::default()
+    };
+    syncs.push(Sync { participants: Some(changes), ..syncs[3].clone() });
     syncs
 }
 
@@ -272,7 +296,9 @@ fn as_many_participants_as_are_sent_at_once_fit_however_long_their_texts_are() {
     assert_eq!(long.display_name.chars().count(), wire::live::FAR_TEXT);
     let changed = vec![long; wire::live::PARTICIPANTS_AT_ONCE];
     let mut sync = syncs().remove(3);
-    sync.participants = Some(ParticipantChanges { changed, ..changes() });
+    let one = departures()[4];
+    let departures = vec![one; wire::live::PARTICIPANTS_AT_ONCE];
+    sync.participants = Some(ParticipantChanges { changed, departures, ..changes() });
     let one = statistics().remove(1);
     sync.statistics = vec![one; wire::live::STATISTICS_AT_ONCE];
     let failure = Some(Failure { missing: true, why: "\u{1f600}".repeat(wire::report::REPORTED_TEXT) });

@@ -7,6 +7,7 @@ use sip::transaction::TransactionId;
 
 use crate::calls::Stats;
 use crate::dial::DialError;
+use crate::participants::Departure;
 
 use super::agent::UserAgent;
 use super::call::{Call, Media, Progress, Purpose, Received};
@@ -37,6 +38,8 @@ pub(super) enum End {
     Disconnected,
     /// The operator disconnects it.
     ByOperator,
+    /// The operator ends its conference.
+    WithConference,
     ShutDown,
 }
 
@@ -45,6 +48,7 @@ impl UserAgent {
     pub(super) fn end(&mut self, call: &mut Call, end: End) {
         match call.progress {
             Progress::Opening { .. } | Progress::Calling { .. } if call.dialling.is_some() => {
+                call.member.depart(end.departure());
                 self.give_up(call, end.of_dialled());
             }
             Progress::Opening { .. } | Progress::Ringing { .. } => self.end_unanswered(call, end),
@@ -62,10 +66,12 @@ impl UserAgent {
     }
 
     fn end_unanswered(&mut self, call: &mut Call, end: End) {
+        call.member.depart(end.departure());
         self.refuse(call, Refused { response: end.refusal(), count: end.counter() });
     }
 
     fn end_answered(&mut self, call: &mut Call, end: End) {
+        call.member.depart(end.departure());
         self.count(call.purpose, end.counter());
         self.release(call);
         if let Some(received) = call.deferred.take() {
@@ -105,6 +111,7 @@ impl UserAgent {
 
     /// Refuses a call that has no final response.
     pub(super) fn refuse(&mut self, call: &mut Call, refused: Refused) {
+        call.member.depart(Departure::Failed);
         self.count(call.purpose, refused.count);
         self.release(call);
         if let Some(invite) = call.invite.take() {
@@ -164,7 +171,7 @@ impl End {
             End::SessionLapsed => Some((408, "session timer lapsed")),
             End::Refused => Some((481, "session refresh refused")),
             End::Disconnected => Some((200, "hung up")),
-            End::ByOperator => Some((200, DISCONNECTED)),
+            End::ByOperator | End::WithConference => Some((200, DISCONNECTED)),
             End::ShutDown => Some((503, "shutting down")),
         }
     }
@@ -174,7 +181,7 @@ impl End {
         match self {
             End::ShutDown => Response::new(503, Vec::new()),
             End::NoPrack => Response::new(504, vec![reason(504, "no PRACK")]),
-            End::ByOperator => Response::new(603, vec![reason(603, DISCONNECTED)]),
+            End::ByOperator | End::WithConference => Response::new(603, vec![reason(603, DISCONNECTED)]),
             End::HungUp
             | End::Cancelled
             | End::NoAck
@@ -201,7 +208,20 @@ impl End {
             | End::SessionLapsed
             | End::Refused
             | End::Disconnected
-            | End::ByOperator => DialError::HungUp,
+            | End::ByOperator
+            | End::WithConference => DialError::HungUp,
+        }
+    }
+
+    /// Why the participant has left.
+    fn departure(self) -> Departure {
+        match self {
+            End::HungUp | End::Cancelled => Departure::HungUp,
+            End::NoCodec | End::NoKeys | End::Refused => Departure::Failed,
+            End::NoAck | End::NoPrack | End::MediaTimeout | End::SessionLapsed => Departure::TimedOut,
+            End::Disconnected | End::ByOperator => Departure::Disconnected,
+            End::WithConference => Departure::ConferenceEnded,
+            End::ShutDown => Departure::ShutDown,
         }
     }
 
@@ -216,7 +236,7 @@ impl End {
             End::SessionLapsed => |stats| stats.ended_by_session_timer += 1,
             End::Refused => |stats| stats.ended_by_refusal += 1,
             End::Disconnected => |stats| stats.hung_up += 1,
-            End::ByOperator => |stats| stats.disconnected += 1,
+            End::ByOperator | End::WithConference => |stats| stats.disconnected += 1,
             End::ShutDown => |stats| stats.ended_by_shutdown += 1,
         }
     }

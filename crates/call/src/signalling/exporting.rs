@@ -16,7 +16,7 @@ use crate::handover::message::{
     Transport,
 };
 use crate::handover::{Changed, NotExported};
-use crate::participants::Voice;
+use crate::participants::{Departure, Voice};
 use crate::session_timer::Refresher;
 use crate::time::Time;
 
@@ -190,6 +190,7 @@ impl UserAgent {
         self.advance_to(now);
         self.with_call(id, |agent, call| {
             agent.count_end(call);
+            call.member.depart(Departure::HungUp);
             agent.leave(call);
         });
         self.finish()

@@ -21,7 +21,7 @@ use crate::handover::message::{
     ExportedTimer, FORMAT, Transport,
 };
 use crate::handover::{Changed, NotImported, NotTakenOver};
-use crate::participants::CallDirection;
+use crate::participants::{CallDirection, Departure};
 use crate::rooms::RoomName;
 use crate::sdp::{Negotiation, NoSession, Security};
 use crate::session_timer::{Refresher, SessionTimer};
@@ -266,6 +266,7 @@ impl UserAgent {
     /// The far end has hung up while its call was moved: the other process has it as well.
     pub(super) fn end_elsewhere(&mut self, call: &mut Call) {
         self.count_end(call);
+        call.member.depart(Departure::HungUp);
         self.leave(call);
         self.report(call, Handover::Ended);
     }

@@ -8,7 +8,7 @@ use sip::uri::Uri;
 use sip::value::Value as _;
 
 use crate::handover::message::ExportedParticipant;
-use crate::participants::{CallDirection, ConferenceId, Lock, ParticipantId, Voice};
+use crate::participants::{CallDirection, ConferenceId, Departure, Lock, ParticipantId, Voice};
 use crate::time::Time;
 
 use super::outside::address_of;
@@ -31,6 +31,8 @@ pub(super) struct Member {
     pub(super) joined: Option<Time>,
     /// What its conference was in the process that it comes from.
     pub(super) before: Option<Before>,
+    /// Why its call ends, once that has begun.
+    pub(super) departure: Option<Departure>,
 }
 
 /// A conference in another process.
@@ -118,7 +120,13 @@ impl Member {
             voice: Voice::Heard,
             joined: None,
             before: None,
+            departure: None,
         }
+    }
+
+    /// Its call ends for this reason, unless it had begun to end for another.
+    pub(super) fn depart(&mut self, why: Departure) {
+        self.departure.get_or_insert(why);
     }
 }
 

@@ -29,7 +29,7 @@ impl UserAgent {
                 Change::Changed(call) => {
                     answer.changed.extend(self.calls.get(call).and_then(|call| self.state_of(now, call)));
                 }
-                Change::Removed(id) => answer.removed.push(id),
+                Change::Removed(removal) => answer.removed.push(removal),
             }
         }
         answer
@@ -91,18 +91,18 @@ impl UserAgent {
     ) -> (Result<(), CommandError>, Vec<Output>) {
         self.advance_to(now);
         let disconnected = match self.roster.find(id) {
-            Some(call) => self.disconnect_call(call),
+            Some(call) => self.disconnect_call(call, End::ByOperator),
             None => Err(CommandError::NoParticipant),
         };
         (disconnected, self.finish())
     }
 
-    fn disconnect_call(&mut self, call: Participant) -> Result<(), CommandError> {
+    fn disconnect_call(&mut self, call: Participant, end: End) -> Result<(), CommandError> {
         let ended = self.with_call(call, |agent, call| {
             if matches!(call.progress, Progress::Exported { .. } | Progress::Importing(_)) {
                 return Err(CommandError::Moving);
             }
-            agent.end(call, End::ByOperator);
+            agent.end(call, end);
             Ok(())
         });
         ended.unwrap_or(Err(CommandError::NoParticipant))
@@ -119,7 +119,8 @@ impl UserAgent {
     ) -> (Result<(), CommandError>, Vec<Output>) {
         self.advance_to(now);
         let calls = self.calls_in(room);
-        let outcomes: Vec<_> = calls.into_iter().map(|call| self.disconnect_call(call)).collect();
+        let outcomes: Vec<_> =
+            calls.into_iter().map(|call| self.disconnect_call(call, End::WithConference)).collect();
         let failed = outcomes.iter().find_map(|outcome| outcome.err());
         let outcome =
             if outcomes.is_empty() { Err(CommandError::NoConference) } else { failed.map_or(Ok(()), Err) };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use crate::audio::{Codec, Participant};
-use crate::participants::{ConferenceId, Encryption, Lock, ParticipantId, Voice};
+use crate::participants::{ConferenceId, Departure, Encryption, Lock, ParticipantId, Removal, Voice};
 use crate::rooms::RoomName;
 use crate::sdp::{Negotiation, Security};
 use crate::time::Time;
@@ -78,7 +78,15 @@ pub(super) enum Change {
     /// A participant is new or has changed.
     Changed(Participant),
     /// One has left.
-    Removed(ParticipantId),
+    Removed(Removal),
+}
+
+/// Why a call is shown no longer.
+fn departure(call: &Call) -> Option<Departure> {
+    if matches!(call.progress, Progress::Moved { .. }) {
+        return Some(Departure::Moved);
+    }
+    call.member.departure
 }
 
 /// The participants that are shown.
@@ -88,7 +96,7 @@ pub(super) struct Roster {
     shown: BTreeMap<Participant, Entry>,
     by_id: BTreeMap<ParticipantId, Participant>,
     by_revision: BTreeMap<u64, Participant>,
-    removed: VecDeque<(u64, ParticipantId)>,
+    removed: VecDeque<(u64, Removal)>,
     /// What has left up to this revision is not remembered.
     forgotten: u64,
     conferences: BTreeMap<RoomName, Conference>,
@@ -117,7 +125,7 @@ impl Roster {
         let before = self.shown.get(&call.id).map(|entry| entry.visible);
         match Visible::of(call) {
             visible if visible == before => {}
-            None => self.remove(call.id),
+            None => self.remove(call.id, departure(call)),
             Some(visible) => {
                 if before.is_none() {
                     self.enter(now, call);
@@ -143,12 +151,12 @@ impl Roster {
         self.by_id.insert(call.member.id, call.id);
     }
 
-    fn remove(&mut self, call: Participant) {
+    fn remove(&mut self, call: Participant, departure: Option<Departure>) {
         let Some(Entry { id, room, revision, .. }) = self.shown.remove(&call) else { return };
         self.by_id.remove(&id);
         self.by_revision.remove(&revision);
         self.revision += 1;
-        self.removed.push_back((self.revision, id));
+        self.removed.push_back((self.revision, Removal { id, departure }));
         if self.removed.len() > REMOVALS {
             self.forgotten = self.removed.pop_front().map_or(self.forgotten, |(revision, _)| revision);
         }
@@ -189,7 +197,7 @@ impl Roster {
         let changed = changed.map(|(revision, call)| (*revision, Change::Changed(*call)));
         let known = self.removed.partition_point(|(revision, _)| since == 0 || *revision <= since);
         let removed = self.removed.range(known..).take(at_most.saturating_add(1));
-        let removed = removed.map(|(revision, id)| (*revision, Change::Removed(*id)));
+        let removed = removed.map(|(revision, removal)| (*revision, Change::Removed(*removal)));
         let mut changes: Vec<_> = changed.chain(removed).collect();
         changes.sort_unstable_by_key(|(revision, _)| *revision);
         let is_cut = changes.len() > at_most;

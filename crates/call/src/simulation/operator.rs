@@ -31,7 +31,7 @@ impl World {
             let changes = self.agent.participants(now, self.followed.revision, FEW);
             let known = &mut self.followed.participants;
             if self.sabotage != Sabotage::ForgetRemovals {
-                changes.removed.iter().for_each(|id| drop(known.remove(id)));
+                changes.removed.iter().for_each(|removal| drop(known.remove(&removal.id)));
             }
             known.extend(changes.changed.into_iter().map(|state| (state.id, state)));
             self.followed.revision = changes.to;

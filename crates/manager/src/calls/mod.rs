@@ -1,8 +1,11 @@
 //! The live participants of all nodes, in memory, and the commands that are on their way to nodes.
 //!
 //! It relies on the link for what nodes say and for when commands leave, and on nobody for decisions: participants and
-//! commands are no part of the core, of the journal or of the store. After a restart the nodes say anew what there is.
+//! commands are no part of the core or of the journal; the store has past participants, and while the program is down those
+//! of the moment at which it ended. After a restart the
+//! nodes say anew what there is.
 
+mod past;
 mod pending_commands;
 mod table;
 
@@ -18,6 +21,7 @@ use uuid::Uuid;
 use wire::live::{Action, Command, MediaStatistics, Outcome, ParticipantChanges};
 use wire::report::cut;
 
+pub(crate) use past::{ConferenceKey, InterruptedCall, Past, PastConference, PastParticipant};
 pub(crate) use pending_commands::{COMMAND_LIFE, CommandError, Withdrawn};
 use pending_commands::{Enqueued, PendingCommands};
 use table::Table;
@@ -69,9 +73,27 @@ impl LiveCalls {
     }
 
     /// A node was removed.
-    pub(crate) fn forget(&self, node: NodeId) {
-        self.table.lock().forget(node);
+    pub(crate) fn forget(&self, node: NodeId, now: Time) {
+        self.table.lock().forget(node, now);
         self.commands.lock().forget(node);
+    }
+
+    /// The Management Node has started, and these conferences and calls were not over when it ended before.
+    pub(crate) fn restore(&self, now: Time, open: Vec<PastConference>, interrupted: Vec<InterruptedCall>) {
+        self.table.lock().past.restore(now, open, interrupted);
+    }
+
+    /// The calls that are not over.
+    pub(crate) fn interrupted(&self) -> Vec<InterruptedCall> {
+        self.table.lock().interrupted()
+    }
+
+    /// Takes what is over and not stored yet, so many at most, and how many were lost before because too many waited.
+    pub(crate) fn take_past(&self, now: Time, at_most: usize) -> (Vec<Past>, u64) {
+        let mut table = self.table.lock();
+        table.drop_unheard(now);
+        table.past.settle(now);
+        table.past.take_over(at_most)
     }
 
     /// Reads the participants that are known now.

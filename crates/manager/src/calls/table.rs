@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use fleet::node::NodeId;
 use fleet::starts::StartId;
 use fleet::time::{Span, Time, Wall};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use wire::live::{FAR_TEXT, MediaStatistics, Participant, ParticipantChanges};
+use wire::live::{Departure, FAR_TEXT, MediaStatistics, Participant, ParticipantChanges};
 
+use super::past::{InterruptedCall, Tracker};
 use super::sanitised;
 
 /// How long the participants of a node are shown that is not heard: its calls may well go on. After that it has mostly
@@ -22,7 +24,7 @@ const ROOM_NAME: usize = 250;
 const SAME_MOMENT: u64 = 5_000;
 
 /// A participant, with moments in place of ages.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LiveParticipant {
     /// What its node says of it.
     pub(crate) reported: Participant,
@@ -47,13 +49,17 @@ pub(crate) struct NodeParticipants<'a> {
 struct OfNode {
     start: StartId,
     revision: u64,
-    heard_at: Time,
+    heard_at: (Time, Wall),
     participants: BTreeMap<Uuid, LiveParticipant>,
 }
 
 /// The participants of all nodes.
 #[derive(Debug, Default)]
-pub(super) struct Table(BTreeMap<NodeId, OfNode>);
+pub(super) struct Table {
+    nodes: BTreeMap<NodeId, OfNode>,
+    /// Who of them has left.
+    pub(super) past: Tracker,
+}
 
 impl Table {
     /// A process of a node reports. What does not follow what is known is passed over: it is late, or comes
@@ -66,14 +72,15 @@ impl Table {
         changes: Option<ParticipantChanges>,
         statistics: Vec<MediaStatistics>,
     ) {
-        let nothing = || OfNode { start, revision: 0, heard_at: now, participants: BTreeMap::new() };
-        let known = self.0.entry(node).or_insert_with(nothing);
+        let nothing = || OfNode { start, revision: 0, heard_at: (now, wall), participants: BTreeMap::new() };
+        let known = self.nodes.entry(node).or_insert_with(nothing);
         if known.start != start {
-            *known = nothing();
+            // Its calls may go on in the new process.
+            std::mem::replace(known, nothing()).leave(&mut self.past, node, None, now);
         }
-        known.heard_at = now;
+        known.heard_at = (now, wall);
         if let Some(changes) = changes {
-            known.change(wall, changes);
+            known.change(&mut self.past, node, (now, wall), changes);
         }
         for counted in statistics {
             if let Some(participant) = known.participants.get_mut(&counted.participant) {
@@ -83,24 +90,37 @@ impl Table {
     }
 
     pub(super) fn revision(&self, node: NodeId, start: StartId) -> u64 {
-        self.0.get(&node).filter(|known| known.start == start).map_or(0, |known| known.revision)
+        self.nodes.get(&node).filter(|known| known.start == start).map_or(0, |known| known.revision)
     }
 
     pub(super) fn process(&self, node: NodeId) -> Option<StartId> {
-        self.0.get(&node).map(|known| known.start)
+        self.nodes.get(&node).map(|known| known.start)
     }
 
-    pub(super) fn forget(&mut self, node: NodeId) {
-        self.0.remove(&node);
+    pub(super) fn forget(&mut self, node: NodeId, now: Time) {
+        if let Some(known) = self.nodes.remove(&node) {
+            known.leave(&mut self.past, node, None, now);
+        }
+    }
+
+    /// The calls that are not over, each with the moment at which it was heard of last.
+    pub(super) fn interrupted(&self) -> Vec<InterruptedCall> {
+        let live = self.nodes.iter().flat_map(|(node, known)| {
+            known.participants.values().map(|participant| (*node, participant, known.heard_at.1))
+        });
+        self.past.interrupted(live)
     }
 
     /// Drops what was not heard for long.
     pub(super) fn drop_unheard(&mut self, now: Time) {
-        self.0.retain(|_, known| known.heard_at + UNHEARD > now);
+        let is_unheard = |_: &NodeId, known: &mut OfNode| known.heard_at.0 + UNHEARD <= now;
+        for (node, known) in self.nodes.extract_if(.., is_unheard) {
+            known.leave(&mut self.past, node, Some(Departure::TimedOut), now);
+        }
     }
 
     pub(super) fn nodes(&self) -> Vec<NodeParticipants<'_>> {
-        let of_node = self.0.iter();
+        let of_node = self.nodes.iter();
         of_node
             .map(|(node, known)| NodeParticipants { node: *node, participants: &known.participants })
             .collect()
@@ -108,24 +128,48 @@ impl Table {
 }
 
 impl OfNode {
-    fn change(&mut self, wall: Wall, changes: ParticipantChanges) {
-        let ParticipantChanges { since, to, removed, changed } = changes;
+    fn change(
+        &mut self,
+        past: &mut Tracker,
+        node: NodeId,
+        (now, wall): (Time, Wall),
+        changes: ParticipantChanges,
+    ) {
+        let ParticipantChanges { since, to, removed, changed, departures } = changes;
         if since != 0 && since != self.revision {
             return;
         }
-        if since == 0 {
-            self.participants.clear();
+        let before = if since == 0 { std::mem::take(&mut self.participants) } else { BTreeMap::new() };
+        let departures: BTreeMap<Uuid, Departure> =
+            departures.into_iter().map(|departed| (departed.participant, departed.why)).collect();
+        for id in removed {
+            if let Some(participant) = self.participants.remove(&id) {
+                let why = departures.get(&id).copied().filter(|why| is_the_end(*why));
+                past.left((node, participant), wall, why, now);
+            }
         }
-        removed.iter().for_each(|id| drop(self.participants.remove(id)));
         for reported in changed {
             if self.participants.len() < PARTICIPANTS || self.participants.contains_key(&reported.id) {
-                self.put(wall, reported);
+                self.put(past, node, wall, reported);
+            }
+        }
+        for (id, participant) in before {
+            if !self.participants.contains_key(&id) {
+                past.left((node, participant), wall, None, now);
             }
         }
         self.revision = to;
     }
 
-    fn put(&mut self, wall: Wall, mut reported: Participant) {
+    /// Nothing of it is shown any more.
+    fn leave(self, past: &mut Tracker, node: NodeId, why: Option<Departure>, now: Time) {
+        let Self { heard_at: (_, heard_at), participants, .. } = self;
+        for participant in participants.into_values() {
+            past.left((node, participant), heard_at, why, now);
+        }
+    }
+
+    fn put(&mut self, past: &mut Tracker, node: NodeId, wall: Wall, mut reported: Participant) {
         sanitise(&mut reported);
         let before = self.participants.remove(&reported.id);
         let ago = |age: Span| Wall(wall.0.saturating_sub(age.0));
@@ -133,9 +177,28 @@ impl OfNode {
             reported.joined.map(|age| settled(ago(age), before.as_ref().and_then(|it| it.joined_at)));
         let began = ago(reported.conference_age);
         let conference_began = settled(began, before.as_ref().map(|before| before.conference_began));
+        let is_new = before.is_none();
         let statistics = before.and_then(|before| before.statistics);
-        self.participants
-            .insert(reported.id, LiveParticipant { reported, joined_at, conference_began, statistics });
+        let participant = LiveParticipant { reported, joined_at, conference_began, statistics };
+        if is_new {
+            past.came(node, &participant, wall);
+        }
+        self.participants.insert(participant.reported.id, participant);
+    }
+}
+
+/// Whether a participant that has left for this reason is nowhere else.
+fn is_the_end(why: Departure) -> bool {
+    match why {
+        Departure::HungUp
+        | Departure::Disconnected
+        | Departure::ConferenceEnded
+        | Departure::Rejected
+        | Departure::NotAuthenticated
+        | Departure::Failed
+        | Departure::TimedOut
+        | Departure::ShutDown => true,
+        Departure::Moved | Departure::Unknown => false,
     }
 }
 
@@ -183,7 +246,7 @@ pub(crate) mod tests {
     fn changes(since: u64, to: u64, removed: &[u128], changed: &[u128]) -> Option<ParticipantChanges> {
         let removed = removed.iter().map(|id| Uuid::from_u128(*id)).collect();
         let changed = changed.iter().map(|id| participant(*id)).collect();
-        Some(ParticipantChanges { since, to, removed, changed })
+        Some(ParticipantChanges { since, to, removed, changed, departures: Vec::new() })
     }
 
     fn ids(table: &Table) -> Vec<u128> {
@@ -242,7 +305,7 @@ pub(crate) mod tests {
         forged.display_name = "Ann\n2026-11-29 INFO \u{1b}[2J".into();
         forged.vendor = "x".repeat(9_000);
         let mut table = Table::default();
-        let changes = ParticipantChanges { since: 0, to: 1, removed: Vec::new(), changed: vec![forged] };
+        let changes = ParticipantChanges { to: 1, changed: vec![forged], ..ParticipantChanges::default() };
         table.take(NODE, START, NOW, Some(changes), Vec::new());
         let reported = table.nodes()[0].participants.values().next().unwrap().reported.clone();
         assert_eq!(reported.display_name, "Ann\\n2026-11-29 INFO \\u{1b}[2J");

@@ -384,7 +384,7 @@ impl Committer {
         for id in changed {
             if fleet.nodes().get(id).is_none() {
                 live.remove(&id);
-                self.inner.calls.forget(id);
+                self.inner.calls.forget(id, self.now());
                 self.inner.notifier.forget(id);
             }
         }

@@ -6,6 +6,7 @@ mod certificates;
 mod committer;
 mod log;
 mod notifier;
+mod past_calls;
 mod rooms;
 mod wall;
 
@@ -17,4 +18,5 @@ mod clock_tests;
 mod tests;
 
 pub use committer::{Committer, NodeRuntime, Started};
+pub(crate) use past_calls::{restore as restore_calls, store_all as store_past_calls};
 pub use run::{Driver, Ended};

@@ -111,6 +111,7 @@ impl Driver {
             AbortOnDropHandle::new(tokio::spawn(super::wall::watch(self.committer.clone()))),
             AbortOnDropHandle::new(tokio::spawn(super::certificates::watch(self.committer.clone()))),
             AbortOnDropHandle::new(tokio::spawn(licences::watch(self.committer.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(super::past_calls::watch(self.committer.clone()))),
         ];
         loop {
             commits.mark_unchanged();

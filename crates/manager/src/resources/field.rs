@@ -181,6 +181,13 @@ pub(crate) const ID: Field = Field::of("id", Kind::Whole(1, i64::MAX))
     .help("The number of the object.")
     .or(Initial::Null);
 
+/// The same field of resources whose objects are identified by a text.
+pub(crate) const TEXT_ID: Field = Field::text("id", Shape::Text(64))
+    .read_only()
+    .column()
+    .help("The identifier of the object.")
+    .or(Initial::Null);
+
 /// The sentence that the help of a field has which is only kept.
 pub(crate) const KEPT: &str = "Kept and given back; it has no effect in Pitlane.";
 

@@ -65,6 +65,8 @@ pub(crate) static ALL: &[&Resource] = &[
     &status::management_vm::MANAGEMENT_VM,
     &status::worker_vm::WORKER_VM,
     &history::audit::AUDIT,
+    &history::calls::CONFERENCE,
+    &history::calls::PARTICIPANT,
     &upgrade::HISTORY,
     &command::PASSWORD,
     &command::calls::DISCONNECT_ALL,

@@ -1,7 +1,7 @@
 //! The declaration of a resource.
 
 use super::errors::FieldErrors;
-use super::field::{Field, ID};
+use super::field::{Field, ID, TEXT_ID};
 use super::object::Object;
 use super::permission::Permission;
 
@@ -11,8 +11,10 @@ use super::permission::Permission;
 pub(crate) struct Resource {
     /// The part of the API.
     pub(crate) area: Area,
-    /// Its name in paths and errors, and the name of its table.
+    /// Its name in paths and errors.
     pub(crate) name: &'static str,
+    /// The table of its objects in the store.
+    pub(crate) table: &'static str,
     /// The operator's word for one of its objects.
     pub(crate) called: &'static str,
     /// The operator's word for several of them.
@@ -62,7 +64,7 @@ pub(crate) enum Key {
 /// Where the objects of a resource come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Served {
-    /// The table of the store with the name of the resource.
+    /// Its table in the store.
     Table,
     /// The state of the platform.
     Rows(Rows),
@@ -166,6 +168,7 @@ impl Resource {
         Self {
             area: Area::Configuration,
             name,
+            table: name,
             called: "",
             plural: "",
             help: "",
@@ -208,7 +211,10 @@ impl Resource {
     /// The field of this name, `id` among them.
     pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
         if name == ID.name {
-            return Some(const { &ID });
+            return Some(match self.key {
+                Key::Number | Key::Field(_) => const { &ID },
+                Key::Text => const { &TEXT_ID },
+            });
         }
         self.fields.iter().find(|field| field.name == name)
     }

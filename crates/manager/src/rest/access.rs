@@ -9,7 +9,7 @@ use crate::store::accounts::Account;
 
 /// What the paths need that are not declared: the beginning of a path, what reading needs, and what everything else
 /// needs. The first one counts.
-const OWN: [(&str, Permission, Permission); 16] = [
+const OWN: [(&str, Permission, Permission); 18] = [
     ("schema/", Permission::UseApi, Permission::UseApi),
     ("/admin/platform/schema", Permission::UseApi, Permission::UseApi),
     ("command/v1/platform/certificates_import", Permission::ChangeTrust, Permission::ChangeTrust),
@@ -22,6 +22,8 @@ const OWN: [(&str, Permission, Permission); 16] = [
     ("command/v1/participant/", Permission::ViewCalls, Permission::ControlCalls),
     ("status/v1/conference", Permission::ViewCalls, Permission::ControlCalls),
     ("status/v1/participant", Permission::ViewCalls, Permission::ControlCalls),
+    ("history/v1/conference", Permission::ViewCalls, Permission::ChangePlatform),
+    ("history/v1/participant", Permission::ViewCalls, Permission::ChangePlatform),
     ("command/v1/platform/upgrade", Permission::ViewPlatform, Permission::Upgrade),
     ("configuration/v1/upgrade", Permission::ViewPlatform, Permission::Upgrade),
     ("configuration/v1/licence", Permission::ViewPlatform, Permission::ChangeTrust),
@@ -82,6 +84,8 @@ mod tests {
         check(Method::GET, "configuration/v1/role/schema/", Permission::UseApi);
         check(Method::GET, "configuration/v1/", Permission::UseApi);
         check(Method::GET, "history/v1/audit/", Permission::Audit);
+        check(Method::GET, "history/v1/participant/x/media_stream/", Permission::ViewCalls);
+        check(Method::DELETE, "history/v1/conference/x/", Permission::ChangePlatform);
         check(Method::GET, "configuration/v1/upgrade_package/", Permission::ViewPlatform);
         check(Method::DELETE, "configuration/v1/upgrade_package/x/", Permission::Upgrade);
         check(Method::POST, "configuration/v1/upgrade_request/x/upload/", Permission::Upgrade);

@@ -26,7 +26,7 @@ use tracing::info;
 
 use crate::authority::AuthorityError;
 use crate::backups::SwapError;
-use crate::driver::Committer;
+use crate::driver::{Committer, restore_calls};
 use crate::layout::Layout;
 use crate::own_machine::OwnMachine;
 use crate::settings::SettingsError;
@@ -176,6 +176,7 @@ pub(crate) async fn take_over_on(
     let fleet = Arc::new(RwLock::new(fleet));
     let store = Store::start(&path, connection, fleet.clone());
     let committer = Committer::new(store, fleet, clock, rooms);
+    restore_calls(&committer).await?;
     if committer.read(|fleet, _| fleet.platform.policy != policy) {
         committer.set_policy(policy).await?;
     }

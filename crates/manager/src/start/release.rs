@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use backup::WorkFactor;
+use edge::error_chain::chain;
 use slots::Held;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -20,7 +21,7 @@ use crate::auth::oauth::Audiences;
 use crate::authority::{Authority, write_private};
 use crate::backups::{Backups, run_schedule, swap_in};
 use crate::context::Context;
-use crate::driver::{Committer, Driver, Ended};
+use crate::driver::{Committer, Driver, Ended, store_past_calls};
 use crate::enrolment::NodeAccess;
 use crate::gate::{Gate, GateState};
 use crate::link::{self, Link, Slowdown, Timing};
@@ -199,6 +200,9 @@ impl Prepared {
         let ended = driver.run().await;
         gate.set(GateState::Closed);
         serving.stop().await;
+        if let Err(cause) = store_past_calls(&committer).await {
+            warn!(error = %chain(&cause), "calls that have just ended are missing from the history");
+        }
         committer.store().close().await;
         Ok(ended)
     }

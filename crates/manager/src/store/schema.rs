@@ -29,6 +29,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "licences", sql: LICENCES },
     Migration { title: "the schedule of backups", sql: AUTOBACKUP },
     Migration { title: "certificates of authorities, and signing requests", sql: AUTHORITIES },
+    Migration { title: "past conferences and participants", sql: PAST_CALLS },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -283,4 +284,35 @@ CREATE TABLE certificate_signing_request (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     body TEXT NOT NULL DEFAULT '{}'
 );
+";
+
+/// Release 34.1 has a history of calls. `seq` is the order in which they ended. The identifiers are those that nodes have
+/// given; a participant names a conference that may not be over yet.
+/// `interrupted_call` is the JSON of the calls under way when the Management Node ended.
+const PAST_CALLS: &str = "
+CREATE TABLE past_conference (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    start_time INTEGER NOT NULL,
+    end_time INTEGER NOT NULL,
+    duration INTEGER NOT NULL,
+    participant_count INTEGER NOT NULL,
+    body TEXT NOT NULL DEFAULT '{}'
+);
+CREATE INDEX past_conference_start_time ON past_conference (start_time);
+CREATE TABLE past_participant (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    conference TEXT NOT NULL,
+    conference_name TEXT NOT NULL,
+    conference_began INTEGER NOT NULL,
+    start_time INTEGER NOT NULL,
+    end_time INTEGER NOT NULL,
+    duration INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX past_participant_conference ON past_participant (conference);
+CREATE INDEX past_participant_start_time ON past_participant (start_time);
+CREATE TABLE interrupted_call (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 ";

@@ -1,15 +1,17 @@
-//! The rows that the management API shows of live calls: one file for each type, with the names of the compatible API.
-//! Computed from what nodes say; a field is there if Pitlane has it, or if it has one true value that tools need.
+//! The rows that the management API shows of live and past calls: one file for each type, with the names of the
+//! compatible API. Computed from what nodes say; a field is there if Pitlane has it, or if it has one true value that tools need.
 
 mod conference;
 mod conference_shard;
 mod media_stream;
 mod participant;
+mod past_participant;
 
 pub(crate) use conference::ConferenceRow;
 pub(crate) use conference_shard::ConferenceShardRow;
 pub(crate) use media_stream::MediaStreamRow;
 pub(crate) use participant::ParticipantRow;
+pub(crate) use past_participant::PastParticipantBody;
 
 use std::collections::BTreeMap;
 

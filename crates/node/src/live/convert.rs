@@ -15,9 +15,25 @@ pub(super) fn changes(changes: call::ParticipantChanges) -> live::ParticipantCha
     live::ParticipantChanges {
         since,
         to,
-        removed: removed.into_iter().map(|id| id.0).collect(),
+        departures: removed.iter().filter_map(departed).collect(),
+        removed: removed.into_iter().map(|removal| removal.id.0).collect(),
         changed: changed.into_iter().map(participant).collect(),
     }
+}
+
+fn departed(removal: &call::Removal) -> Option<live::Departed> {
+    let why = match removal.departure? {
+        call::Departure::HungUp => live::Departure::HungUp,
+        call::Departure::Disconnected => live::Departure::Disconnected,
+        call::Departure::ConferenceEnded => live::Departure::ConferenceEnded,
+        call::Departure::Rejected => live::Departure::Rejected,
+        call::Departure::NotAuthenticated => live::Departure::NotAuthenticated,
+        call::Departure::Failed => live::Departure::Failed,
+        call::Departure::TimedOut => live::Departure::TimedOut,
+        call::Departure::ShutDown => live::Departure::ShutDown,
+        call::Departure::Moved => live::Departure::Moved,
+    };
+    Some(live::Departed { participant: removal.id.0, why })
 }
 
 fn participant(state: call::ParticipantState) -> live::Participant {

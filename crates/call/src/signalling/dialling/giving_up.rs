@@ -4,6 +4,7 @@ use sip::transaction::TransactionId;
 
 use crate::audio::Participant;
 use crate::dial::DialError;
+use crate::participants::Departure;
 use crate::signalling::agent::UserAgent;
 use crate::signalling::call::{Call, Progress};
 use crate::signalling::ending::End;
@@ -39,6 +40,7 @@ impl UserAgent {
     }
 
     fn report_failure(&mut self, call: &mut Call, why: DialError) {
+        call.member.depart(departure(&why));
         call.dialling = None;
         self.stats.not_answered += 1;
         self.outputs.push(Output::Dialled { call: call.id, outcome: Err(why) });
@@ -66,5 +68,26 @@ impl UserAgent {
             }
         });
         true
+    }
+}
+
+/// Why somebody who was dialled has never taken part.
+fn departure(why: &DialError) -> Departure {
+    match why {
+        DialError::Refused { .. } => Departure::Rejected,
+        DialError::NoLogin(_) | DialError::WrongLogin(_) => Departure::NotAuthenticated,
+        DialError::NoResponse(_) | DialError::NotAnswered(_) => Departure::TimedOut,
+        DialError::HungUp => Departure::Disconnected,
+        DialError::ShutDown => Departure::ShutDown,
+        DialError::Closed(_)
+        | DialError::CallLimit
+        | DialError::Full
+        | DialError::NoRoom(_)
+        | DialError::Target { .. }
+        | DialError::NotRegistered(_)
+        | DialError::NoMediaPort(_)
+        | DialError::Unresolved(_)
+        | DialError::Unreachable(_)
+        | DialError::Unusable(_) => Departure::Failed,
     }
 }

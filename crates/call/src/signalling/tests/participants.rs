@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::participants::{
-    CallDirection, CommandError, Encryption, Lock, ParticipantChanges, ParticipantState, Voice,
+    CallDirection, CommandError, Departure, Encryption, Lock, ParticipantChanges, ParticipantState, Voice,
 };
 
 use super::super::RefusedCall;
@@ -137,7 +137,7 @@ fn whoever_takes_all_changes_over_has_the_present_state_however_few_come_at_once
                 let changes = world.agent.participants(world.now, *at, at_most);
                 assert_eq!(changes.since, *at);
                 assert!(changes.changed.len() + changes.removed.len() <= at_most);
-                changes.removed.iter().for_each(|id| drop(known.remove(id)));
+                changes.removed.iter().for_each(|removal| drop(known.remove(&removal.id)));
                 known.extend(changes.changed.into_iter().map(|state| (state.id, state)));
                 *at = changes.to;
             }
@@ -249,6 +249,37 @@ fn whole_conference_is_disconnected_and_no_other() {
     let rooms: Vec<_> = world.shown().into_iter().map(|state| state.conference.room).collect();
     assert_eq!(rooms, ["Number"]);
     assert_eq!(all(&mut world), Err(CommandError::NoConference));
+}
+
+/// Why the participants have left that a reader of the state before learns of.
+fn departures(world: &World, since: u64) -> Vec<Option<Departure>> {
+    world.changes(since).removed.into_iter().map(|removal| removal.departure).collect()
+}
+
+#[test]
+fn participant_that_has_left_is_named_with_the_reason() {
+    let (mut world, [mut hangs_up, _cut_off, _in_conference, _silent]) = calling(["a", "b", "c", "d"]);
+    let mut revision = world.revision();
+    let mut left = |world: &World| departures(world, std::mem::replace(&mut revision, world.revision()));
+    world.receive(PHONE, &hangs_up.next("BYE", ""));
+    assert_eq!(left(&world), [Some(Departure::HungUp)]);
+    world.disconnect(0).expect("a participant");
+    assert_eq!(left(&world), [Some(Departure::Disconnected)]);
+    world.act(|agent, now| agent.disconnect_all(now, &"Meeting".into()).1);
+    assert_eq!(left(&world), [Some(Departure::ConferenceEnded); 2]);
+    world.try_to_dial(&to("sip:bob@192.0.2.7")).expect("dialled");
+    let invite = world.take_sent().pop().expect("an INVITE");
+    world.receive(PHONE, &response(&invite, "603 Decline", "", ""));
+    assert_eq!(left(&world), [Some(Departure::Rejected)]);
+}
+
+#[test]
+fn participant_that_moves_is_named_as_such_by_the_process_that_it_leaves() {
+    let (mut giving, [_phone]) = calling(["a"]);
+    export(&mut giving);
+    let before = giving.revision();
+    giving.act(|agent, now| agent.hand_out(now, CALL).1);
+    assert_eq!(departures(&giving, before), [Some(Departure::Moved)]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ async fn participants_are_asked_for_by_their_revision_and_taken_over() {
     let with = |since, to, ids: &[u128]| {
         let changed = ids.iter().map(|id| participant_for_tests(*id)).collect();
         Sync {
-            participants: Some(ParticipantChanges { since, to, removed: Vec::new(), changed }),
+            participants: Some(ParticipantChanges { since, to, changed, ..ParticipantChanges::default() }),
             ..of_process(START)
         }
     };

@@ -28,7 +28,7 @@ impl Kit {
     /// A node says that it has these participants, and no others.
     fn say(&self, node: u32, changed: Vec<Participant>) {
         let statistics = Vec::new();
-        let participants = Some(ParticipantChanges { since: 0, to: 1, removed: Vec::new(), changed });
+        let participants = Some(ParticipantChanges { to: 1, changed, ..ParticipantChanges::default() });
         self.take(node, LiveReport { participants, statistics, outcomes: Vec::new() });
     }
 

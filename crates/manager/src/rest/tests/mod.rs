@@ -16,6 +16,7 @@ mod engine;
 mod logins;
 mod nodes;
 mod package_rules;
+mod past_calls;
 mod rooms;
 mod runs;
 mod sessions;

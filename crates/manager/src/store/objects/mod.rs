@@ -8,6 +8,7 @@ mod functions;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +23,7 @@ use crate::resources::{Case, Children, CoreFacts, Field, Kind, Object, Place, Re
 
 pub(crate) use functions::add as add_functions;
 use sql::Sql;
+pub(crate) use texts::{find_shown, select_shown};
 
 /// Reads several times, always the same state. In the writer there is a transaction already.
 ///
@@ -48,8 +50,16 @@ pub(crate) fn select(
     query: &Query<Path>,
     core: &CoreFacts,
 ) -> Result<(usize, Vec<Object>), StoreError> {
+    let (count, page) = statements(of, query, core);
+    in_one_state(connection, |connection| {
+        Ok((total(connection, &count)?, objects(connection, of, &page.text, page.values, core)?))
+    })
+}
+
+/// The statements of a query: one that counts what matches, and one that reads a page of it.
+fn statements<'c>(of: &'static Resource, query: &Query<Path>, core: &'c CoreFacts) -> (Sql<'c>, Sql<'c>) {
     let mut count = Sql::new(core);
-    count.add(&format!("SELECT count(*) FROM {} t", of.name));
+    count.add(&format!("SELECT count(*) FROM {} t", of.table));
     count.matching(query);
     let mut page = Sql::new(core);
     page.add(&selection(of));
@@ -59,12 +69,13 @@ pub(crate) fn select(
     page.bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
     page.add(" OFFSET ");
     page.bind(i64::try_from(query.offset).unwrap_or(i64::MAX));
-    in_one_state(connection, |connection| {
-        let mut statement = connection.prepare_cached(&count.text)?;
-        let total: i64 = statement.query_row(params_from_iter(&count.values), |row| row.get(0))?;
-        let objects = objects(connection, of, &page.text, page.values, core)?;
-        Ok((usize::try_from(total).unwrap_or(0), objects))
-    })
+    (count, page)
+}
+
+fn total(connection: &Connection, count: &Sql<'_>) -> Result<usize, StoreError> {
+    let mut statement = connection.prepare_cached(&count.text)?;
+    let total: i64 = statement.query_row(params_from_iter(&count.values), |row| row.get(0))?;
+    Ok(usize::try_from(total).unwrap_or(0))
 }
 
 /// One object.
@@ -114,7 +125,7 @@ pub(crate) fn children_of(
 /// # Errors
 /// The database reports an error.
 pub(crate) fn count(connection: &Connection, of: &Resource) -> Result<i64, StoreError> {
-    Ok(connection.query_row(&format!("SELECT count(*) FROM {}", of.name), [], |row| row.get(0))?)
+    Ok(connection.query_row(&format!("SELECT count(*) FROM {}", of.table), [], |row| row.get(0))?)
 }
 
 /// Whether there is an object with this id.
@@ -122,7 +133,7 @@ pub(crate) fn count(connection: &Connection, of: &Resource) -> Result<i64, Store
 /// # Errors
 /// The database reports an error.
 pub(crate) fn exists(connection: &Connection, of: &Resource, id: i64) -> Result<bool, StoreError> {
-    let sql = format!("SELECT 1 FROM {} WHERE id = ?1", of.name);
+    let sql = format!("SELECT 1 FROM {} WHERE id = ?1", of.table);
     Ok(connection.prepare_cached(&sql)?.exists([id])?)
 }
 
@@ -137,7 +148,7 @@ pub(crate) fn holder(
     value: &str,
 ) -> Result<Option<i64>, StoreError> {
     let case = field.unique.map_or(Case::Sensitive, |unique| unique.case);
-    let sql = format!("SELECT id FROM {} WHERE {}", of.name, equality(field, case, value));
+    let sql = format!("SELECT id FROM {} WHERE {}", of.table, equality(field, case, value));
     let folded = value.to_lowercase();
     let value = if value.is_ascii() { value } else { &folded };
     Ok(connection.prepare_cached(&sql)?.query_row([value], |row| row.get(0)).optional()?)
@@ -181,7 +192,7 @@ pub(crate) fn referring(
     };
     let sql = format!(
         "SELECT count(*) FROM {} t WHERE {condition} AND t.id NOT IN (SELECT value FROM json_each(?2))",
-        of.name
+        of.table
     );
     let without = serde_json::to_string(without)?;
     Ok(connection.prepare_cached(&sql)?.query_row(params![id, without], |row| row.get(0))?)
@@ -195,7 +206,7 @@ pub(crate) fn insert(connection: &Connection, object: &Object) -> Result<i64, St
     let columns: Vec<_> = columns(object.of).collect();
     let names: String = columns.iter().map(|field| format!("{}, ", field.name)).collect();
     let marks = "?, ".repeat(columns.len());
-    let sql = format!("INSERT INTO {} ({names}body) VALUES ({marks}?)", object.of.name);
+    let sql = format!("INSERT INTO {} ({names}body) VALUES ({marks}?)", object.of.table);
     connection.prepare_cached(&sql)?.execute(params_from_iter(stored(object)?))?;
     Ok(connection.last_insert_rowid())
 }
@@ -206,7 +217,7 @@ pub(crate) fn insert(connection: &Connection, object: &Object) -> Result<i64, St
 /// The database reports an error.
 pub(crate) fn update(connection: &Connection, object: &Object) -> Result<(), StoreError> {
     let sets: String = columns(object.of).map(|field| format!("{} = ?, ", field.name)).collect();
-    let sql = format!("UPDATE {} SET {sets}body = ? WHERE id = ?", object.of.name);
+    let sql = format!("UPDATE {} SET {sets}body = ? WHERE id = ?", object.of.table);
     let mut values = stored(object)?;
     values.push(Bound::Integer(object.id));
     connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
@@ -223,7 +234,7 @@ pub(crate) fn delete(connection: &Connection, of: &Resource, id: i64) -> Result<
             connection.prepare_cached(&format!("DELETE FROM {of} WHERE {by} = ?1"))?.execute(params![id])?;
         }
     }
-    connection.prepare_cached(&format!("DELETE FROM {} WHERE id = ?1", of.name))?.execute(params![id])?;
+    connection.prepare_cached(&format!("DELETE FROM {} WHERE id = ?1", of.table))?.execute(params![id])?;
     Ok(())
 }
 
@@ -233,7 +244,7 @@ fn columns(of: &'static Resource) -> impl Iterator<Item = &'static Field> {
 
 fn selection(of: &'static Resource) -> String {
     let names: String = columns(of).map(|field| format!("t.{}, ", field.name)).collect();
-    format!("SELECT t.id, {names}t.body FROM {} t", of.name)
+    format!("SELECT t.id, {names}t.body FROM {} t", of.table)
 }
 
 /// The values of the columns, and the body.
@@ -277,7 +288,12 @@ fn objects(
 
 /// Reads a row of [`selection`]. A field that the row is older than has the value of a new object.
 fn object(of: &'static Resource, row: &Row<'_>, core: &CoreFacts) -> Result<Object, StoreError> {
-    let id: i64 = row.get(0)?;
+    let id = row.get(0)?;
+    Ok(Object { of, id, values: values(of, row, core.in_maintenance.contains(&id))? })
+}
+
+/// The values of a row. `in_core` is the value of fields that are stored in the state of the platform.
+fn values(of: &'static Resource, row: &Row<'_>, in_core: bool) -> Result<Vec<Value>, StoreError> {
     let mut body: Map<String, Value> = serde_json::from_str(&row.get::<_, String>(1 + columns(of).count())?)?;
     let mut column = 0;
     let mut value = |field: &Field| {
@@ -288,12 +304,11 @@ fn object(of: &'static Resource, row: &Row<'_>, core: &CoreFacts) -> Result<Obje
                 read(field, row.get_ref(column)?)
             }
             Place::Body => body.remove(field.name).unwrap_or_else(absent),
-            Place::Core => core.in_maintenance.contains(&id).into(),
+            Place::Core => in_core.into(),
             Place::Nowhere => absent(),
         })
     };
-    let values = of.fields.iter().map(&mut value).collect::<Result<_, _>>()?;
-    Ok(Object { of, id, values })
+    Ok(of.fields.iter().map(&mut value).collect::<Result<_, _>>()?)
 }
 
 fn read(field: &Field, value: ValueRef<'_>) -> Value {
