@@ -18,6 +18,7 @@ mod node_certificates;
 
 pub mod store;
 
+mod alarms;
 mod calls;
 mod licences;
 

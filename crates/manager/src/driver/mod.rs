@@ -2,6 +2,7 @@
 //!
 //! It relies on `fleet` for every decision and on `store` for durability. It never decides itself.
 
+pub(crate) mod alarms;
 mod certificates;
 mod committer;
 mod log;

@@ -187,6 +187,8 @@ impl Prepared {
         let _schedule = AbortOnDropHandle::new(tokio::spawn(run_schedule(self.backups.clone())));
         let committer = self.committer.clone();
         let held = Held { addresses: addresses.into(), calls: 0 };
+        let alarms = tokio::spawn(crate::driver::alarms::watch(committer.clone(), name));
+        let _alarms = AbortOnDropHandle::new(alarms);
         let driver = Driver {
             committer: self.committer,
             own: self.own,

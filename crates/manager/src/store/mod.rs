@@ -4,6 +4,7 @@
 //! commit. Writes that wait at the same time share one commit. The store does not decide what is written.
 
 pub(crate) mod accounts;
+pub(crate) mod alarms;
 pub(crate) mod assertions;
 pub(crate) mod audit;
 pub(crate) mod authentication;
@@ -17,6 +18,7 @@ mod journal;
 pub(crate) mod licences;
 pub(crate) mod locations;
 pub mod node_boot;
+mod node_events;
 pub(crate) mod oauth;
 pub(crate) mod objects;
 pub(crate) mod packages;

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::entry::Recorded;
-use super::{StoreError, journal};
+use super::{StoreError, journal, node_events};
 
 /// A run in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,7 @@ pub fn record(
         write_platform(tx, platform)?;
         write_runs(tx, before, platform)?;
     }
+    node_events::append(tx, fleet.shown(now), &recorded.facts)?;
     // Last, so that entries that are removed from a run are noted in its row.
     journal::append(tx, now, run, recorded)
 }

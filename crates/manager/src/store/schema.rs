@@ -30,6 +30,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "the schedule of backups", sql: AUTOBACKUP },
     Migration { title: "certificates of authorities, and signing requests", sql: AUTHORITIES },
     Migration { title: "past conferences and participants", sql: PAST_CALLS },
+    Migration { title: "alarms", sql: ALARMS },
+    Migration { title: "what has happened to nodes", sql: NODE_EVENTS },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -315,4 +317,35 @@ CREATE TABLE past_participant (
 CREATE INDEX past_participant_conference ON past_participant (conference);
 CREATE INDEX past_participant_start_time ON past_participant (start_time);
 CREATE TABLE interrupted_call (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+";
+
+/// Release 34.1 shows alarms. One that is over keeps its number.
+const ALARMS: &str = "
+CREATE TABLE alarm (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    node_id INTEGER,
+    time_raised INTEGER NOT NULL,
+    body TEXT NOT NULL DEFAULT '{}'
+);
+CREATE TABLE past_alarm (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    time_raised INTEGER NOT NULL,
+    time_lowered INTEGER NOT NULL,
+    body TEXT NOT NULL DEFAULT '{}'
+);
+CREATE INDEX past_alarm_time_lowered ON past_alarm (time_lowered);
+";
+
+/// Release 34.1 lists what has changed the status of nodes, by node and time.
+const NODE_EVENTS: &str = "
+CREATE TABLE workervm_status_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_type TEXT NOT NULL,
+    time_changed INTEGER NOT NULL,
+    workervm_configuration_id INTEGER NOT NULL,
+    body TEXT NOT NULL DEFAULT '{}'
+);
+CREATE INDEX workervm_status_event_node ON workervm_status_event (workervm_configuration_id, id);
 ";

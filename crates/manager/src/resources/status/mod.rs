@@ -1,5 +1,6 @@
 //! The present state. Each file declares one resource, whose objects are made from the state of the platform.
 
+pub(crate) mod alarm;
 pub(crate) mod calls;
 pub(crate) mod licensing;
 pub(crate) mod management_vm;

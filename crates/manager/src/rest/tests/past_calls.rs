@@ -1,6 +1,7 @@
-//! Past calls as the API shows them.
+//! Past calls, alarms and events of nodes as the API shows them.
 
 use fleet::node::NodeId;
+use fleet::platform::Event;
 use fleet::starts::StartId;
 use fleet::time::Span;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use wire::live::{Departed, Departure, MediaStatistics, Participant, ParticipantC
 
 use super::kit::Kit;
 use crate::calls::{LiveReport, participant_for_tests};
-use crate::driver::store_past_calls;
+use crate::driver::{alarms, store_past_calls};
 use crate::resources::history::calls::{CONFERENCE, PARTICIPANT};
 
 const CONFERENCES: &str = "/history/v1/conference/";
@@ -138,4 +139,33 @@ async fn past_conference_is_deleted_with_its_participants_and_this_is_noted() {
         (&noted["meta"]["total_count"], &noted["objects"][0]["action"]),
         (&1.into(), &"deleted".into())
     );
+}
+
+#[tokio::test]
+async fn alarms_and_events_of_nodes_are_shown_while_they_stand_and_afterwards() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await;
+    let checked = async |why: Option<&str>| {
+        kit.committer.apply(Event::ManagerChecked { fault: why.map(Into::into) }).await.unwrap();
+        alarms::compare(&kit.committer, "manager.example").await.unwrap();
+    };
+    checked(Some("no settings")).await;
+    let standing = kit.get("/status/v1/alarm/?name=start_fault&level=error").await.expect(200);
+    assert_eq!(standing["meta"]["total_count"], 1);
+    let alarm = &standing["objects"][0];
+    fits_its_schema(&kit, "/status/v1/alarm/", alarm).await;
+    assert_eq!((&alarm["node"], &alarm["details"]), (&"manager.example".into(), &"no settings".into()));
+    kit.get("/status/v1/alarm/1/").await.expect(200);
+    checked(None).await;
+    assert_eq!(kit.get("/status/v1/alarm/").await.expect(200)["meta"]["total_count"], 0);
+    let over = kit.get("/history/v1/alarm/?time_lowered__gte=2000-01-01T00:00:00Z").await.expect(200);
+    fits_its_schema(&kit, "/history/v1/alarm/", &over["objects"][0]).await;
+    assert_eq!(
+        (&over["objects"][0]["id"], &over["objects"][0]["time_raised"]),
+        (&alarm["id"], &alarm["time_raised"])
+    );
+
+    let events = kit.get("/history/v1/workervm_status_event/?workervm_configuration_id=1").await.expect(200);
+    fits_its_schema(&kit, "/history/v1/workervm_status_event/", &events["objects"][0]).await;
+    assert_eq!(events["objects"][0]["event_type"], "workervm_added");
 }
