@@ -40,7 +40,7 @@ pub struct WorkerVm {
     /// Why.
     #[serde(default)]
     pub maintenance_mode_reason: Option<String>,
-    /// Load in percent: 100 in maintenance mode, else not known.
+    /// Load in percent; 100 in maintenance mode.
     #[serde(default)]
     pub media_load: Option<u32>,
     /// Calls.
@@ -70,6 +70,30 @@ pub struct WorkerVm {
     /// The two machines that report as it, when there are two.
     #[serde(default)]
     pub duplicate: Option<String>,
+    /// How many processors it has; 0 when not known.
+    #[serde(default)]
+    pub cpu_count: u32,
+    /// What they are.
+    #[serde(default)]
+    pub cpu_model: String,
+    /// What the machine runs under.
+    #[serde(default)]
+    pub hypervisor: String,
+    /// Its memory in KiB; 0 when not known.
+    #[serde(default)]
+    pub total_ram: u64,
+    /// How many calls it may have; 0 when not known.
+    #[serde(default)]
+    pub max_audio_calls: u32,
+    /// None: there is no video.
+    #[serde(default)]
+    pub max_sd_calls: u32,
+    /// None: there is no video.
+    #[serde(default)]
+    pub max_hd_calls: u32,
+    /// None: there is no video.
+    #[serde(default)]
+    pub max_full_hd_calls: u32,
     /// Its path in the API.
     #[serde(default)]
     pub resource_uri: String,

@@ -22,6 +22,7 @@ pub mod bootstrap;
 pub mod enrol;
 pub mod link;
 pub mod live;
+pub mod machine_facts;
 
 pub mod preflight;
 pub mod staging;

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 use wire::live::Outcome;
+use wire::machine::Machine;
 use wire::{
     CertificateToShow, Configuration, Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, ShownCertificate,
     SyncAnswer, Tally, Wait,
@@ -135,10 +136,12 @@ pub struct Session {
     process: Mutex<Process>,
     report: watch::Receiver<Report>,
     live: Arc<Live>,
+    machine: Machine,
 }
 
 impl Session {
-    /// A session of this identity; `report` always has the present report, `live` what is said of participants.
+    /// A session of this identity; `report` always has the present report, `live` what is said of participants, and
+    /// `machine` is said of the machine.
     ///
     /// # Errors
     /// The identity cannot be used.
@@ -148,6 +151,7 @@ impl Session {
         clock: Clock,
         report: watch::Receiver<Report>,
         live: Arc<Live>,
+        machine: Machine,
     ) -> Result<Self, IdentityError> {
         Ok(Self {
             root: root.into(),
@@ -159,6 +163,7 @@ impl Session {
             process: Mutex::new(Process { start: start_id(), beside: None, address: None }),
             report,
             live,
+            machine,
         })
     }
 
@@ -313,6 +318,10 @@ impl Session {
             outcomes,
             call_share: self.live.share(),
             certificate: Some(certificate),
+            machine: match wait {
+                Wait::ForNews => Some(self.machine.clone()),
+                Wait::No => None,
+            },
         }
     }
 

@@ -24,6 +24,7 @@ use crate::files::{self, FileError, chain};
 use crate::identity::{Identity, IdentityError};
 use crate::link::{self, Report, Session};
 use crate::live::{self, Live};
+use crate::machine_facts;
 use crate::operator_certificate::{self, CertificateFile};
 use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::Asker;
@@ -198,7 +199,8 @@ impl Found {
         let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));
         let live = Arc::new(Live::new(Arc::downgrade(&engine), Arc::clone(&news)));
         let (clock, of_session) = (self.clock.clone(), Arc::clone(&live));
-        let session = Arc::new(Session::new(root, self.identity, clock, reported, of_session)?);
+        let machine = machine_facts::read(self.settings.calls.call_limit);
+        let session = Arc::new(Session::new(root, self.identity, clock, reported, of_session, machine)?);
         tokio::spawn(live::follow(Arc::clone(&live)));
         tokio::spawn(live::follow_refusals(Arc::clone(&live)));
         tokio::spawn(live::sample(Arc::clone(&live)));

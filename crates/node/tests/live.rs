@@ -12,7 +12,7 @@ use fleet::starts::StartId;
 use slots::Slot;
 use uuid::Uuid;
 use wire::live::{Action, Command, Departure, Outcome, Participant};
-use wire::{Configuration, Room};
+use wire::{Configuration, Room, Wait};
 
 use support::machine::{Node, TestMachine};
 use support::{Manager, until};
@@ -146,6 +146,20 @@ async fn command_is_carried_out_once_and_by_the_process_that_it_names() {
     manager.with(|fake| fake.commands = vec![disconnect]);
     until("it is disconnected", || [&one, &two].iter().any(|call| call.how_it_ended().is_some())).await;
     assert!([&one, &two].iter().any(|call| call.how_it_ended().is_none()), "the other goes on");
+    node.terminate();
+    assert!(node.ended().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machine_is_said_in_requests_that_wait_and_in_no_others() {
+    let (_machine, manager, mut node) = started().await;
+    until("the machine is said", || manager.with(|fake| fake.seen.iter().any(|sync| sync.machine.is_some())))
+        .await;
+    manager.with(|fake| {
+        assert!(fake.seen.iter().all(|sync| sync.machine.is_some() == (sync.wait == Wait::ForNews)));
+        let machine = fake.seen.iter().find_map(|sync| sync.machine.as_ref()).unwrap();
+        assert!(machine.cpu_count.is_some() && machine.call_limit.is_some(), "{machine:?}");
+    });
     node.terminate();
     assert!(node.ended().await.success());
 }

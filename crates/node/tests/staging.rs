@@ -48,7 +48,9 @@ impl Bench {
         let report = Report::new(observed, wire::Tally::default(), 0);
         let (report_sender, reported) = watch::channel(report);
         let live = Arc::new(Live::new(Weak::new(), Arc::default()));
-        let session = Session::new(machine.path(), identity, Clock::start(None), reported, live).unwrap();
+        let said = wire::machine::Machine::default();
+        let session =
+            Session::new(machine.path(), identity, Clock::start(None), reported, live, said).unwrap();
         let ((sender, events), (rate, rates)) = (mpsc::channel(64), watch::channel(None));
         let stager = Stager {
             machine: machine.machine.clone(),

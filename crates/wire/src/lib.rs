@@ -17,6 +17,7 @@ mod sync;
 
 pub mod desired;
 pub mod live;
+pub mod machine;
 pub mod report;
 pub mod share;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::certificate::{CertificateToShow, ShownCertificate};
 use crate::desired::Desired;
 use crate::live::{Command, MediaStatistics, Outcome, ParticipantChanges};
+use crate::machine::Machine;
 use crate::report::Report;
 use crate::share::{CallShare, HeldShare};
 
@@ -98,6 +99,9 @@ pub struct Sync {
     /// Which certificate it shows to callers; none when its release shows none of the operator's. Since protocol 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<ShownCertificate>,
+    /// What its machine is; in requests alone that wait for news. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
 }
 
 /// A Virtual Meeting Room. Since protocol 1.

@@ -16,6 +16,7 @@ use wire::live::{
     Action, Command, Departed, Departure, Failure, MediaStatistics, Outcome, Participant, ParticipantChanges,
     Stream,
 };
+use wire::machine::Machine;
 use wire::report::Report;
 use wire::share::{CallShare, HeldShare};
 use wire::{
@@ -186,6 +187,7 @@ fn syncs() -> Vec<Sync> {
         outcomes: Vec::new(),
         call_share: None,
         certificate: None,
+        machine: None,
     };
     let mut syncs: Vec<Sync> = reports().into_iter().enumerate().map(of).collect();
     let with_participants = Sync {
@@ -208,6 +210,14 @@ fn syncs() -> Vec<Sync> {
         ..ParticipantChanges::default()
     };
     syncs.push(Sync { participants: Some(changes), ..syncs[3].clone() });
+    let machine = Machine {
+        cpu_count: Some(4),
+        cpu_model: Some("EPYC".into()),
+        total_ram: Some(16_314_368),
+        hypervisor: None,
+        call_limit: Some(500),
+    };
+    syncs.push(Sync { machine: Some(machine), ..syncs[3].clone() });
     syncs
 }
 

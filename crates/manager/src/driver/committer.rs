@@ -18,6 +18,7 @@ use fleet::run::Package;
 use fleet::time::{Offset, Time, Wall};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
+use wire::machine::Machine;
 use wire::{Configuration, Tally};
 
 use super::log;
@@ -61,6 +62,7 @@ struct Inner {
     clock: Clock,
     rooms: Rooms,
     live: Mutex<BTreeMap<NodeId, NodeRuntime>>,
+    machines: Mutex<BTreeMap<NodeId, Arc<Machine>>>,
     calls: LiveCalls,
     licences: Licences,
     certificates: NodeCertificates,
@@ -88,7 +90,9 @@ impl Committer {
         let rooms = Rooms::new(rooms);
         let (live, calls, notifier) = (Mutex::default(), LiveCalls::default(), Notifier::default());
         let (licences, certificates) = (Licences::default(), NodeCertificates::default());
-        let inner = Inner { store, fleet, clock, rooms, live, calls, licences, certificates, notifier };
+        let machines = Mutex::default();
+        let inner =
+            Inner { store, fleet, clock, rooms, live, machines, calls, licences, certificates, notifier };
         Self { inner: Arc::new(inner) }
     }
 
@@ -361,6 +365,16 @@ impl Committer {
         self.inner.live.lock().insert(id, live);
     }
 
+    /// Notes what a node says of its machine.
+    pub(crate) fn note_machine(&self, id: NodeId, machine: Machine) {
+        self.inner.machines.lock().insert(id, Arc::new(machine));
+    }
+
+    /// What the nodes have said of their machines since this process started.
+    pub(crate) fn machines(&self) -> BTreeMap<NodeId, Arc<Machine>> {
+        self.inner.machines.lock().clone()
+    }
+
     /// Wakes the tasks that wait for a change of one node.
     pub(crate) fn changes_of(&self, id: NodeId) -> Arc<tokio::sync::Notify> {
         self.inner.notifier.for_node(id)
@@ -384,6 +398,7 @@ impl Committer {
         for id in changed {
             if fleet.nodes().get(id).is_none() {
                 live.remove(&id);
+                self.inner.machines.lock().remove(&id);
                 self.inner.calls.forget(id, self.now());
                 self.inner.notifier.forget(id);
             }

@@ -18,6 +18,7 @@ use fleet::starts::StartId;
 use fleet::time::{Offset, Wall};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use wire::machine::Machine;
 use wire::report::{REPORT_BYTES, Report, SENTENCE_CHARACTERS, cut};
 use wire::share::HeldShare;
 use wire::{PROTOCOL, Protocols, ShownCertificate, Sync, SyncAnswer, Tally, Wait};
@@ -50,6 +51,8 @@ struct Received {
     call_share: Option<HeldShare>,
     /// Which certificate it shows, if its release can show one of the operator's.
     certificate: Option<ShownCertificate>,
+    /// What its machine is.
+    machine: Option<Machine>,
 }
 
 impl Received {
@@ -67,6 +70,7 @@ impl Received {
             outcomes,
             call_share,
             certificate,
+            machine,
         } = sync;
         sanitise(&mut report);
         let mut observed = Observed::from(report);
@@ -76,7 +80,19 @@ impl Received {
         // The node read its clock before it sent the request, so this includes the time of transfer.
         let clock_ahead = nodes.map(|nodes| nodes.ahead_of(wall));
         let live = LiveReport { participants, statistics, outcomes };
-        Self { observed, tally, configuration, wait, started_at, clock_ahead, live, call_share, certificate }
+        let machine = machine.map(sanitised_machine);
+        Self {
+            observed,
+            tally,
+            configuration,
+            wait,
+            started_at,
+            clock_ahead,
+            live,
+            call_share,
+            certificate,
+            machine,
+        }
     }
 }
 
@@ -94,7 +110,7 @@ pub(crate) async fn sync(
         Received::new(message(&body)?, peer.address.ip().to_canonical(), link.committer.wall());
     let live = std::mem::take(&mut received.live);
     let request = link.presence.begin(node);
-    take_live(&link.committer, node, &received.observed, live);
+    take_live(&link.committer, node, &received.observed, live, received.machine.take());
     take_share(&link.committer, node, &received);
     accept_report(&link.committer, &request, node, &received).await?;
     let answer = answer(&link, node, protocol, &received).await?;
@@ -114,11 +130,29 @@ fn sanitise(report: &mut Report) {
     });
 }
 
-/// Takes over what a node says of participants and commands. When two processes report as one node, only what one of
-/// them says is shown, as with their reports.
-fn take_live(committer: &Committer, node: NodeId, observed: &Observed, live: LiveReport) {
+/// What a node says of its machine, in texts that can be seen and are not too long.
+fn sanitised_machine(machine: Machine) -> Machine {
+    let mut machine = machine.cut();
+    machine.texts().for_each(|text| {
+        if let Cow::Owned(visible) = visible(text) {
+            *text = visible;
+        }
+    });
+    machine.cut()
+}
+
+/// Takes over what a node says of participants, commands and its machine. When two processes report as one node, only
+/// what one of them says is shown, as with their reports.
+fn take_live(
+    committer: &Committer,
+    node: NodeId,
+    observed: &Observed,
+    live: LiveReport,
+    machine: Option<Machine>,
+) {
     if let Some(start) = start_that_counts(committer, node, observed) {
         committer.calls().take(node, start, (committer.now(), committer.wall()), live);
+        machine.into_iter().for_each(|machine| committer.note_machine(node, machine));
     }
 }
 

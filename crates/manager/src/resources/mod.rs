@@ -64,6 +64,7 @@ pub(crate) static ALL: &[&Resource] = &[
     &status::calls::PARTICIPANT,
     &status::licensing::LICENSING,
     &status::management_vm::MANAGEMENT_VM,
+    &status::system_location::SYSTEM_LOCATION,
     &status::worker_vm::WORKER_VM,
     &history::alarm::ALARM,
     &history::audit::AUDIT,

@@ -83,6 +83,8 @@ pub(crate) enum Rows {
     OwnMachine,
     /// The Conferencing Nodes.
     WorkerVm,
+    /// The system locations.
+    SystemLocation,
 }
 
 /// A part of the API.

@@ -15,6 +15,7 @@ mod request_limit;
 
 mod engine;
 
+mod loads;
 mod reasons;
 mod tokens;
 mod views;

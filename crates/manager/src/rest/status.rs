@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::error::Refusal;
+use super::list::selected;
+use super::request::{PathId, QueryPairs};
 use super::route::both;
 use super::upgrade::companion_warnings;
 use super::views::ViewContext;
@@ -24,9 +26,14 @@ use crate::store::{Connection, StoreError, locations, node_boot};
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
 const ABOUT: &str = "/api/admin/status/v1/about/";
+const NODES: &str = "/api/admin/status/v1/worker_vm/";
+const LOCATIONS: &str = "/api/admin/status/v1/system_location/";
 
 pub(super) fn routes() -> Router<Api> {
-    both(UPGRADE, get(upgrade)).merge(both(ABOUT, get(about)))
+    both(UPGRADE, get(upgrade))
+        .merge(both(ABOUT, get(about)))
+        .merge(both(&format!("{NODES}{{id}}/statistics/"), get(node_statistics)))
+        .merge(both(&format!("{LOCATIONS}{{id}}/statistics/"), get(location_statistics)))
 }
 
 async fn upgrade(State(api): State<Api>) -> Result<Json<UpgradeStatus>, Refusal> {
@@ -51,6 +58,42 @@ pub(super) async fn nodes(api: &Api) -> Result<Vec<WorkerVm>, Refusal> {
     let details = StoredDetails::read(api).await?;
     Ok(details
         .view(api, |view| view.fleet.nodes().iter().map(|(id, node)| view.worker_vm(id, node)).collect()))
+}
+
+/// The system locations with what their nodes have together.
+pub(super) async fn locations(api: &Api) -> Result<Vec<Value>, Refusal> {
+    let all = api.committer().store().read(locations::all).await?;
+    let details = StoredDetails::read(api).await?;
+    Ok(details.view(api, |view| view.system_locations(&all)))
+}
+
+async fn node_statistics(
+    State(api): State<Api>,
+    id: PathId,
+    QueryPairs(query): QueryPairs,
+) -> Result<Json<Value>, Refusal> {
+    let nodes = nodes(&api).await?.into_iter().map(|node| json!(node)).collect();
+    statistics((NODES, "worker_vm"), nodes, id.id("worker_vm")?, &query)
+}
+
+async fn location_statistics(
+    State(api): State<Api>,
+    id: PathId,
+    QueryPairs(query): QueryPairs,
+) -> Result<Json<Value>, Refusal> {
+    statistics((LOCATIONS, "system_location"), locations(&api).await?, id.id("system_location")?, &query)
+}
+
+/// The statistics of one of these objects: its load.
+fn statistics(
+    (path, name): (&str, &str),
+    all: Vec<Value>,
+    id: i64,
+    query: &[(String, String)],
+) -> Result<Json<Value>, Refusal> {
+    let one = all.into_iter().find(|object| object["id"] == id).ok_or_else(|| Refusal::no_such(name, id))?;
+    let statistics = vec![json!({"media_load": one["media_load"]})];
+    selected(&format!("{path}{id}/statistics/"), &[], query, statistics).map(Json)
 }
 
 /// The Management Node.
@@ -100,8 +143,8 @@ impl StoredDetails {
             let live: BTreeMap<NodeId, NodeRuntime> =
                 ids.filter_map(|id| api.committer().node_runtime(id).map(|live| (id, live))).collect();
             let (manager, locations, started) = (&api.context.name, &self.locations, &self.started);
-            let refusals = &api.context.refusals;
-            view(ViewContext { fleet, now, manager, locations, live: &live, started, refusals })
+            let (machines, refusals) = (&api.committer().machines(), &api.context.refusals);
+            view(ViewContext { fleet, now, manager, locations, live: &live, started, machines, refusals })
         })
     }
 }

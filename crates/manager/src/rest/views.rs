@@ -2,6 +2,7 @@
 //! `now`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use answers::{ManagementVm, Manager, PastRun, RefusedContact, Run, Tally, UpgradeStatus, UtcTime, WorkerVm};
 use fleet::desired::{Owners, RunId};
@@ -13,6 +14,7 @@ use fleet::status::Status;
 use fleet::time::{Offset, Time, Wall};
 use fleet::version::Release;
 use fleet::wall::WallMap;
+use wire::machine::Machine;
 
 use super::reasons;
 use super::tokens::{contact, lock, manager_step, outcome, owner_names};
@@ -20,6 +22,9 @@ use super::upgrade::policy_shown;
 use crate::driver::NodeRuntime;
 use crate::link::{Refusals, Refused};
 use crate::resources::status;
+
+/// What the compatible API has for a fact of a machine that is not known.
+const UNKNOWN: &str = "Unknown";
 
 /// Everything from which the rows are computed.
 #[derive(Clone, Copy)]
@@ -36,6 +41,8 @@ pub(crate) struct ViewContext<'a> {
     pub(crate) live: &'a BTreeMap<NodeId, NodeRuntime>,
     /// When each node's release started.
     pub(crate) started: &'a BTreeMap<NodeId, Wall>,
+    /// What the nodes have said of their machines.
+    pub(crate) machines: &'a BTreeMap<NodeId, Arc<Machine>>,
     /// The refusals of the nodes' listener.
     pub(crate) refusals: &'a Refusals,
 }
@@ -125,13 +132,13 @@ impl ViewContext<'_> {
         }
     }
 
-    /// One object of `status/v1/worker_vm/`. The load is known only of a node in maintenance mode, where the
-    /// compatible API has 100: nodes do not report their call limit.
+    /// One object of `status/v1/worker_vm/`.
     pub(crate) fn worker_vm(self, id: NodeId, node: &Node) -> WorkerVm {
         let status = self.fleet.status(id).unwrap_or(Status::NoUpgradeInProgress);
         let reported = node.observed.as_ref().map(|_| node.reported_at);
         let heard = self.live.get(&id).map(|live| live.heard_at).or(reported).map(|at| self.shown(at));
         let maintenance = in_maintenance(node);
+        let machine = self.machines.get(&id).cloned().unwrap_or_default();
         WorkerVm {
             id: id.0,
             configuration_id: id.0,
@@ -144,7 +151,7 @@ impl ViewContext<'_> {
             sync_status: sync_status(node).into(),
             maintenance_mode: maintenance,
             maintenance_mode_reason: Some(if maintenance { reason(node) } else { String::new() }),
-            media_load: maintenance.then_some(100),
+            media_load: self.media_load(id, node),
             signaling_count: known_calls(node),
             last_updated: heard,
             last_attempted_contact: heard,
@@ -154,6 +161,14 @@ impl ViewContext<'_> {
             clock_offset_text: node.clock_off.map(|ahead| ahead.to_string()),
             start_fault: node.start_fault().map(Into::into),
             duplicate: node.duplicate().map(ToString::to_string),
+            cpu_count: machine.cpu_count.unwrap_or(0),
+            cpu_model: machine.cpu_model.clone().unwrap_or_else(|| UNKNOWN.into()),
+            hypervisor: machine.hypervisor.clone().unwrap_or_else(|| UNKNOWN.into()),
+            total_ram: machine.total_ram.unwrap_or(0),
+            max_audio_calls: machine.call_limit.unwrap_or(0),
+            max_sd_calls: 0,
+            max_hd_calls: 0,
+            max_full_hd_calls: 0,
             resource_uri: status::worker_vm::WORKER_VM.uri(id.0.into()),
         }
     }
@@ -261,7 +276,7 @@ fn sync_status(node: &Node) -> &'static str {
 }
 
 /// Whether there is an owner of maintenance mode, or the node reports that it refuses calls.
-fn in_maintenance(node: &Node) -> bool {
+pub(super) fn in_maintenance(node: &Node) -> bool {
     let refuses = node.observed.as_ref().is_some_and(|observed| observed.admission == Admission::Refusing);
     refuses || !node.owners().is_empty()
 }
@@ -274,7 +289,7 @@ fn reason(node: &Node) -> String {
 }
 
 /// How many calls the node has reported; none when the number is unknown.
-fn known_calls(node: &Node) -> Option<u32> {
+pub(super) fn known_calls(node: &Node) -> Option<u32> {
     if node.contact.is_lost() {
         return None;
     }
@@ -350,7 +365,8 @@ mod tests {
         let started = BTreeMap::new();
         let refusals = Refusals::default();
         let (manager, locations, live, started) = ("manager", &locations, &live, &started);
-        let view = ViewContext { fleet, now, manager, locations, live, started, refusals: &refusals };
+        let (machines, refusals) = (&BTreeMap::new(), &refusals);
+        let view = ViewContext { fleet, now, manager, locations, live, started, machines, refusals };
         serde_json::to_value(view.upgrade()).unwrap()
     }
 

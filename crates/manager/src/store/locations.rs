@@ -20,6 +20,16 @@ pub(crate) fn places(connection: &Connection) -> Result<BTreeMap<NodeId, (String
     Ok(statement.query_map([], place)?.collect::<Result<_, _>>()?)
 }
 
+/// The number and the name of each system location.
+///
+/// # Errors
+/// The database reports an error.
+pub(crate) fn all(connection: &Connection) -> Result<Vec<(i64, String)>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id, name FROM system_location ORDER BY id")?;
+    let named = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    Ok(statement.query_map([], named)?.collect::<Result<_, _>>()?)
+}
+
 /// The name of each node's system location.
 ///
 /// # Errors

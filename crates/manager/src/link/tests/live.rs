@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fleet::starts::StartId;
 use uuid::Uuid;
 use wire::live::{Action, Outcome, ParticipantChanges};
+use wire::machine::Machine;
 use wire::report::Process;
 
 use super::*;
@@ -77,4 +78,19 @@ async fn command_is_the_answer_to_a_held_request_and_its_outcome_comes_with_the_
     let sync = Sync { outcomes: vec![reported], ..of_process(START) };
     let answer: SyncAnswer = server.sync(&client, &sync).await.json().await.unwrap();
     assert_eq!((given.outcome.await, answer.commands.len()), (Ok(Ok(None)), 0));
+}
+
+#[tokio::test]
+async fn machine_of_a_node_is_noted_with_what_can_be_seen_of_its_texts() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let said = |cpu_model: &str| Machine { cpu_model: Some(cpu_model.into()), ..Machine::default() };
+    let model = || server.committer.machines().get(&NODE).and_then(|machine| machine.cpu_model.clone());
+    for (text, noted) in [("EPYC\nroot", "EPYC\\nroot"), ("Xeon", "Xeon")] {
+        let sync = Sync { machine: Some(said(text)), ..of_process(START) };
+        server.sync(&client, &sync).await;
+        assert_eq!(model().as_deref(), Some(noted));
+    }
+    server.sync(&client, &of_process(START)).await;
+    assert_eq!(model().as_deref(), Some("Xeon"), "it is not said in every request");
 }

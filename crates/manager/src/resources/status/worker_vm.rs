@@ -1,7 +1,10 @@
 //! `status/v1/worker_vm/`: the Conferencing Nodes as they are.
 
-use super::{shown, text};
-use crate::resources::{Field, Resource, Rows};
+use super::{no_video, shown, text};
+use crate::resources::{Field, Initial, Resource, Rows};
+
+/// What is shown before a node has said it, or if it cannot.
+const UNKNOWN: Initial = Initial::Text("Unknown");
 
 /// The resource.
 pub(crate) static WORKER_VM: Resource = Resource {
@@ -31,7 +34,7 @@ pub(crate) static WORKER_VM: Resource = Resource {
         Field::count("media_load")
             .or_null()
             .filtered()
-            .help("Its load in percent: 100 in maintenance mode, otherwise unknown."),
+            .help("How many of the calls that it may have it has, in percent; 100 in maintenance mode."),
         Field::count("signaling_count")
             .or_null()
             .filtered()
@@ -45,6 +48,14 @@ pub(crate) static WORKER_VM: Resource = Resource {
         text("clock_offset_text").or_null().help("The same in words, if its clock is off."),
         text("start_fault").or_null().help("Why it would not start again, if it would not."),
         text("duplicate").or_null().help("The other machine under its identity, if there is one."),
+        Field::count("cpu_count").help("How many processors the node may use; 0 before it has said so."),
+        text("cpu_model").or(UNKNOWN).help("What its processors call themselves."),
+        text("hypervisor").or(UNKNOWN).help("The vendor of its virtual machine."),
+        Field::count("total_ram").help("The memory of its machine, in KiB."),
+        Field::count("max_audio_calls").filtered().help("How many calls it may have."),
+        no_video("max_sd_calls"),
+        no_video("max_hd_calls"),
+        no_video("max_full_hd_calls"),
     ],
     ..shown("worker_vm", Rows::WorkerVm)
 };

@@ -4,6 +4,7 @@ use axum::http::header;
 use fleet::node::{Contact, NodeId};
 use serde_json::{Value, json};
 use wire::EnrolmentFile;
+use wire::machine::Machine;
 
 use super::kit::{Kit, NEW, OLD, assert_includes, node};
 use crate::link::{Reason, Refused};
@@ -322,10 +323,53 @@ async fn status_of_nodes_and_manager_is_in_the_compatible_shape() {
     let second = kit.get("/status/v1/worker_vm/2/").await.expect(200);
     assert_eq!((&second["sync_status"], &second["version"]), (&json!("UNREACHABLE"), &json!("")));
     kit.get("/status/v1/worker_vm/3/").await.expect(404);
+    kit.get("/status/v1/worker_vm/3/statistics/").await.expect(404);
     let managers = kit.get("/status/v1/management_vm/").await.expect(200);
     assert_eq!(managers["objects"][0]["name"], "manager");
     assert_eq!(managers["objects"][0]["version"], OLD.to_string());
     kit.get("/status/v1/management_vm/1/").await.expect(200);
     kit.get("/status/v1/management_vm/2/").await.expect(404);
     assert_ne!(OLD, NEW);
+}
+
+#[tokio::test]
+async fn machine_of_a_node_and_its_load_are_shown_with_those_of_its_location() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await;
+    kit.add_node(2).await;
+    kit.report_calls(1, 3).await;
+    kit.report_calls(2, 5).await;
+    let unknown = kit.get("/status/v1/worker_vm/1/").await.expect(200);
+    assert_eq!((&unknown["cpu_model"], &unknown["media_load"]), (&json!("Unknown"), &Value::Null));
+    let machine = |call_limit| Machine {
+        cpu_count: Some(4),
+        cpu_model: Some("EPYC".into()),
+        total_ram: Some(1_000),
+        hypervisor: None,
+        call_limit,
+    };
+    kit.committer.note_machine(NodeId(1), machine(Some(10)));
+    kit.committer.note_machine(NodeId(2), machine(None));
+    let shown = kit.get("/status/v1/worker_vm/1/").await.expect(200);
+    assert_eq!(
+        (&shown["cpu_count"], &shown["total_ram"], &shown["media_load"]),
+        (&json!(4), &json!(1_000), &json!(30))
+    );
+    assert_eq!((&shown["max_audio_calls"], &shown["hypervisor"]), (&json!(10), &json!("Unknown")));
+    let location =
+        async || kit.get("/status/v1/system_location/?name=Oslo").await.expect(200)["objects"][0].clone();
+    let oslo = location().await;
+    assert_eq!((&oslo["max_audio_calls"], &oslo["media_load"]), (&json!(10), &json!(30.0)));
+    kit.committer.note_machine(NodeId(2), machine(Some(30)));
+    let oslo = location().await;
+    assert_eq!((&oslo["max_audio_calls"], &oslo["media_load"]), (&json!(40), &json!(20.0)));
+    for (list, id, load) in
+        [("system_location", &oslo["id"], json!(20.0)), ("worker_vm", &json!(1), json!(30))]
+    {
+        let found = kit.get(&format!("/status/v1/{list}/{id}/statistics/")).await.expect(200);
+        assert_eq!(found["objects"], json!([{"media_load": load}]));
+    }
+    let body = json!({"maintenance_mode": true});
+    kit.call("PATCH", &format!("{NODES}2/"), body).await.expect(202);
+    assert_eq!(location().await["max_audio_calls"], 10, "it takes no calls");
 }
