@@ -42,7 +42,7 @@ pub struct WorkerVm {
     pub maintenance_mode_reason: Option<String>,
     /// Load in percent; 100 in maintenance mode.
     #[serde(default)]
-    pub media_load: Option<u32>,
+    pub media_load: Option<u64>,
     /// Calls.
     #[serde(default)]
     pub signaling_count: Option<u32>,

@@ -18,7 +18,7 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each crate may depend on.
-const DIRECTIONS: [(&str, &[&str]); 21] = [
+const DIRECTIONS: [(&str, &[&str]); 22] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("sip", &[]),

@@ -5,6 +5,7 @@ mod account;
 mod backup;
 mod calls;
 mod config;
+mod history;
 mod licence;
 mod local;
 mod platform;
@@ -20,6 +21,7 @@ pub(crate) use account::{AccountCommand, PasswordArgs};
 pub(crate) use backup::BackupCommand;
 pub(crate) use calls::{ConferenceCommand, DialArgs, ParticipantCommand};
 pub(crate) use config::{ConfigCommand, LogArgs};
+pub(crate) use history::{AlarmCommand, HistoryCommand, PastArgs};
 pub(crate) use licence::{LicenceCommand, SignArgs};
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs, SignerArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
@@ -117,6 +119,12 @@ pub(crate) enum Command {
     Backup(BackupCommand),
     /// Who changed what on the Management Node.
     Log(LogArgs),
+    /// What an operator should look at.
+    #[command(subcommand)]
+    Alarm(AlarmCommand),
+    /// Past conferences and participants, and what has happened to nodes.
+    #[command(subcommand)]
+    History(HistoryCommand),
     /// Upgrades of the platform: upload, check, start, watch.
     #[command(subcommand)]
     Upgrade(UpgradeCommand),

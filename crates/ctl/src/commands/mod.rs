@@ -8,6 +8,7 @@ mod config;
 mod confirm;
 mod connect;
 mod demo;
+mod history;
 mod installed_licences;
 mod licence;
 mod log;
@@ -65,6 +66,12 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         Command::Config(command) => block_on(async { config::run(&Session::open(&global)?, &command).await }),
         Command::Backup(command) => block_on(async { backup::run(&Session::open(&global)?, &command).await }),
         Command::Log(args) => block_on(async { log::run(&Session::open(&global)?, &args).await }),
+        Command::Alarm(command) => {
+            block_on(async { history::alarms(&Session::open(&global)?, &command).await })
+        }
+        Command::History(command) => {
+            block_on(async { history::history(&Session::open(&global)?, &command).await })
+        }
         Command::Upgrade(command) => {
             block_on(async { upgrade_command(&Session::open(&global)?, &command).await })
         }

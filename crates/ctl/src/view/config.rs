@@ -48,6 +48,15 @@ pub(crate) fn objects(list: &Value, canvas: Canvas) -> Vec<String> {
     let before = known_by.into_iter().filter(|name| first.contains_key(*name));
     let names: Vec<&str> =
         before.chain(first.keys().filter(shown).map(String::as_str)).take(COLUMNS).collect();
+    columns(list, &names, canvas)
+}
+
+/// A list of objects: these fields of each.
+pub(crate) fn columns(list: &Value, names: &[&str], canvas: Canvas) -> Vec<String> {
+    let all: Vec<&Value> = list["objects"].as_array().into_iter().flatten().collect();
+    if all.is_empty() {
+        return vec!["There are none.".into()];
+    }
     let headings: Vec<String> = names.iter().map(|name| name.to_uppercase().replace('_', " ")).collect();
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let row = |object: &&Value| names.iter().map(|name| cell(&object[*name])).collect();

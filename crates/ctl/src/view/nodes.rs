@@ -93,14 +93,14 @@ fn refusal(refused: &RefusedContact, now: UtcTime) -> String {
 
 fn row(node: &WorkerVm, now: UtcTime) -> Vec<String> {
     let number =
-        |value: Option<u32>, unit: &str| value.map_or(UNKNOWN.into(), |value| format!("{value}{unit}"));
+        |value: Option<u64>, unit: &str| value.map_or(UNKNOWN.into(), |value| format!("{value}{unit}"));
     vec![
         node.name.clone(),
         node.system_location.clone().unwrap_or_else(|| UNKNOWN.into()),
         node.version.clone().filter(|version| !version.is_empty()).unwrap_or_else(|| UNKNOWN.into()),
         node.upgrade_status_text.clone().unwrap_or_else(|| node.upgrade_status.clone()),
         maintenance(node),
-        number(node.signaling_count, ""),
+        number(node.signaling_count.map(u64::from), ""),
         number(node.media_load, "%"),
         node.last_updated.map_or("never".into(), |at| format!("{} ago", now.since(at))),
     ]

@@ -5,6 +5,7 @@ mod answers;
 mod backup;
 mod calls;
 mod config;
+mod history;
 mod licence;
 mod local;
 mod platform;

@@ -82,6 +82,7 @@ fn departure(why: &DialError) -> Departure {
         DialError::Closed(_)
         | DialError::CallLimit
         | DialError::Full
+        | DialError::Licences
         | DialError::NoRoom(_)
         | DialError::Target { .. }
         | DialError::NotRegistered(_)

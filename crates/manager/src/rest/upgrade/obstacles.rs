@@ -217,7 +217,7 @@ mod tests {
         let mut found = Found::default();
         found.judge_rules(&built_in(), (Version::new(31, 4), Version::new(34, 0)), &held());
         assert_eq!(
-            found.obstacles[0].to_string(),
+            found.obstacles[0].finding("manager").text,
             "the certificate of C=GB, O=Example\\, Ltd, CN=sha1-intermediate in the CA certificate \
              /api/admin/configuration/v1/ca_certificate/1/ is signed with sha1, which 34 does not accept (R16); \
              replace or delete it there"
