@@ -74,7 +74,7 @@ pub(crate) fn state(status: &UpgradeStatus, policy: Policy) -> (PlatformState, V
     let mut locations: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for node in &heard {
         let name = node.system_location.clone().unwrap_or_else(|| NO_LOCATION.into());
-        let calls = node.calls.and_then(|calls| u32::try_from(calls).ok()).unwrap_or_default();
+        let calls = node.calls.unwrap_or_default();
         locations.entry(name).or_default().push(calls);
     }
     let refuses = |node: &&&Node| !node.maintenance_mode_owners.is_empty();

@@ -1,5 +1,6 @@
 //! The directory of the backups. Beside each file lies one with its SHA-256, in the form of `sha256sum`.
 
+use std::cmp::Reverse;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -49,7 +50,7 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<KeptBackup>, BackupError> {
             all.push(KeptBackup { name, size: metadata.len(), sha256: hash(dir, name) });
         }
     }
-    all.sort_by(|a, b| (b.name.moment, b.name.to_string()).cmp(&(a.name.moment, a.name.to_string())));
+    all.sort_by_key(|file| Reverse((file.name.moment, file.name.to_string())));
     Ok(all)
 }
 

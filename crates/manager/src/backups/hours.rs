@@ -32,7 +32,7 @@ impl Hours {
     }
 
     fn has(self, hour: u64) -> bool {
-        (hour + DAY - self.start) % DAY % self.interval == 0
+        ((hour + DAY - self.start) % DAY).is_multiple_of(self.interval)
     }
 }
 

@@ -29,7 +29,7 @@ enum Obstacle {
     /// A certificate is signed with a hash that the release does not accept (R16).
     ForbiddenHash {
         /// The certificate.
-        held: HeldCertificate,
+        held: Box<HeldCertificate>,
         /// The release that does not accept it.
         brings: Version,
     },
@@ -48,7 +48,7 @@ enum Notice {
     /// A certificate ends soon, or has ended.
     Ends {
         /// The certificate.
-        held: HeldCertificate,
+        held: Box<HeldCertificate>,
         /// How many days are left.
         days: i64,
     },
@@ -78,7 +78,7 @@ pub(super) async fn find(api: &Api, held: &HeldPackage) -> Result<Findings, Refu
     let now = api.committer().wall();
     found.notices.extend(
         held_certificates::ending(&certificates, now)
-            .map(|held| Notice::Ends { held: held.clone(), days: held.certificate.days_left(now) }),
+            .map(|held| Notice::Ends { held: Box::new(held.clone()), days: held.certificate.days_left(now) }),
     );
     Ok(Findings {
         blockers: found.obstacles.iter().map(|obstacle| obstacle.finding(&api.context.name)).collect(),
@@ -114,7 +114,8 @@ impl Found {
             }
         }
         let offending = held_certificates::forbidden(held, &hashes);
-        self.obstacles.extend(offending.map(|held| Obstacle::ForbiddenHash { held: held.clone(), brings }));
+        self.obstacles
+            .extend(offending.map(|held| Obstacle::ForbiddenHash { held: Box::new(held.clone()), brings }));
     }
 }
 
