@@ -86,6 +86,7 @@ fn changes(
 mod tests {
     use fleet::node::Duty;
     use fleet::platform::Event;
+    use fleet::time::Offset;
 
     use super::*;
     use crate::store::Connection;
@@ -106,7 +107,7 @@ mod tests {
     async fn alarm_is_raised_once_kept_over_a_restart_and_lowered_when_its_reason_is_over() {
         let bench = Bench::new();
         let committer = bench.committer().await;
-        let fault = |why: Option<&str>| Event::ManagerChecked { fault: why.map(Into::into) };
+        let clock = |ahead| Event::ClockOffset { id: NodeId(1), ahead: Offset(ahead) };
         let all = async |committer: &Committer| {
             compare(committer, "manager").await.unwrap();
             counts(committer).await
@@ -114,19 +115,16 @@ mod tests {
         let added = Event::NodeAdded { id: NodeId(1), name: "oslo-1".into(), duty: Duty::AlwaysOn };
         committer.apply(added).await.unwrap();
         assert_eq!(all(&committer).await, (0, 0));
-        committer.apply(fault(Some("no settings"))).await.unwrap();
+        committer.apply(clock(300_000)).await.unwrap();
         assert_eq!(all(&committer).await, (1, 0));
-        committer.apply(fault(Some("no authority"))).await.unwrap();
+        committer.apply(clock(7_200_000)).await.unwrap();
         assert_eq!(all(&committer).await, (1, 0));
         let known = committer.store().read(stored::standing).await.unwrap();
-        assert!(
-            known.values().all(|alarm| alarm.id == 1 && alarm.body.contains("no authority")),
-            "{known:?}"
-        );
+        assert!(known.values().all(|alarm| alarm.id == 1 && alarm.body.contains("2 h")), "{known:?}");
         committer.store().close().await;
         let committer = bench.committer().await;
         assert_eq!(all(&committer).await, (1, 0), "the restart has raised it again");
-        committer.apply(fault(None)).await.unwrap();
+        committer.apply(clock(0)).await.unwrap();
         assert_eq!(all(&committer).await, (0, 1));
     }
 }

@@ -330,7 +330,9 @@ impl Committer {
     /// The store cannot be read.
     pub(crate) async fn reload_certificates(&self) -> Result<(), StoreError> {
         let changed = self.inner.certificates.reload(&self.inner.store).await?;
-        self.inner.notifier.notify_nodes(&changed);
+        if !changed.is_empty() {
+            self.inner.notifier.notify_nodes(&changed);
+        }
         Ok(())
     }
 

@@ -90,7 +90,7 @@ pub fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
 }
 
 /// Copies what a backup has of the store `from`, while another process or thread may be writing it: everything but
-/// uploads, whose files a backup does not have.
+/// uploads, whose files a backup does not have, and sessions, which would be valid again.
 ///
 /// # Errors
 /// The store cannot be read, or the disk has no space for the copy.
@@ -98,7 +98,7 @@ pub(crate) fn copy_for_backup(from: &Path, to: &Path) -> Result<(), StoreError> 
     snapshot(from, to)?;
     let failed = |source| StoreError::Open { path: to.into(), source };
     let copy = Connection::open(to).map_err(failed)?;
-    copy.execute_batch("DELETE FROM upload").map_err(failed)
+    copy.execute_batch("DELETE FROM upload; DELETE FROM session").map_err(failed)
 }
 
 /// Checks that a restored store is whole, has the version of this release and can be read. It is only read.

@@ -26,7 +26,9 @@ async fn install(server: &Server, calls: u32) {
 
 #[tokio::test]
 async fn share_of_the_licences_is_the_answer_to_a_held_request_and_is_not_said_again() {
-    let server = Server::start(TIMING).await;
+    // Longer than the time between two divisions.
+    let timing = Timing { hold: Duration::from_secs(3), ..TIMING };
+    let server = Server::start(timing).await;
     let client = server.enrolled(1).await;
     let answer = async |sync: &Sync| server.sync(&client, sync).await.json::<SyncAnswer>().await.unwrap();
     assert_eq!(answer(&first_report()).await.call_share, None, "a release without a share hears of none");

@@ -31,7 +31,7 @@ async fn companion_system_with_another_version_is_warned_of_before_an_upgrade_an
     let check = kit.call("POST", "/command/v1/platform/upgrade_check/", json!({})).await.expect(200);
     let first = json!(["R28", "teams-1", uri(1), "34", "34.1"]);
     assert_eq!(shown(&check["warnings"]), std::slice::from_ref(&first));
-    let text = check["warnings"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap();
+    let text = check["warnings"].as_array().unwrap().first().unwrap()["text"].as_str().unwrap();
     assert!(text.contains("teams-1 runs 34 as it is noted, and the upgrade is to 34.1"), "{text}");
     // The platform runs 34 until the run is started.
     let status = kit.get("/status/v1/upgrade/").await.expect(200);

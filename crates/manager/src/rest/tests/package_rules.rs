@@ -102,7 +102,7 @@ async fn rule_that_is_not_known_is_a_warning() {
     let hashes = hash_rule(Version::new(34, 1), &["sha3"]);
     let kit = kit(Some(vec![serde_json::from_value(later).unwrap(), hashes])).await;
     let warnings = found(&kit, "warnings", "unknown_rule").await;
-    let named: Vec<&Value> = warnings.iter().map(|one| &one["rule"]).collect();
+    let named: Vec<&Value> = warnings.iter().map(|one| &one["name"]).collect();
     assert_eq!(named, ["moon_phase\\n", "certificate_hash with sha3"]);
     let started = kit.call("POST", START, json!({})).await.expect(202);
     assert_eq!(started["data"]["warnings"].as_array().unwrap().len(), 2);
