@@ -3,12 +3,10 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
-use std::path::Path;
 
 use fleet::version::Sha256;
 use package::{Payload, Role};
-use slots::Machine;
+use slots::{Machine, free_space, size_of_folder};
 
 use crate::layout::Layout;
 use crate::packages::HeldPackage;
@@ -75,8 +73,8 @@ pub(crate) fn lacking(layout: &Layout, held: &HeldPackage) -> Option<Lacking> {
     let space = DiskSpace {
         payload: *size,
         installed: unpacked_size.saturating_add(store),
-        given_back: size_of(&machine.slot_dir(other)),
-        free: free(layout.root()).ok()?,
+        given_back: size_of_folder(&machine.slot_dir(other)),
+        free: free_space(layout.root()).ok()?,
     };
     space.lacking()
 }
@@ -84,22 +82,6 @@ pub(crate) fn lacking(layout: &Layout, held: &HeldPackage) -> Option<Lacking> {
 fn is_staged(machine: &Machine, slot: slots::Slot, manifest: Sha256) -> bool {
     let found = machine.release(slot).ok().flatten();
     found.is_some_and(|found| found.manifest == manifest.to_string())
-}
-
-fn free(folder: &Path) -> io::Result<u64> {
-    let disk = rustix::fs::statvfs(folder)?;
-    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-/// The bytes of all files below a folder. What cannot be looked at gives nothing back.
-fn size_of(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(it) if it.is_dir() => size_of(&entry.path()),
-        Ok(it) => it.len(),
-        Err(_) => 0,
-    });
-    sizes.sum()
 }
 
 #[cfg(test)]
@@ -117,15 +99,5 @@ mod tests {
         assert!(DiskSpace { given_back: 39, ..SPACE }.lacking().is_some());
         assert_eq!(DiskSpace { given_back: 1_000, free: 10 + RESERVE, ..SPACE }.lacking(), None);
         assert!(DiskSpace { installed: u64::MAX, ..SPACE }.lacking().is_some());
-    }
-
-    #[test]
-    fn machine_with_room_lacks_nothing_and_what_lies_in_the_other_slot_counts() {
-        let bench = crate::testing::Bench::new();
-        let other = bench.root().join("slots/b");
-        fs::create_dir_all(other.join("bin")).unwrap();
-        fs::write(other.join("bin/program"), [0; 1_000]).unwrap();
-        assert_eq!(size_of(&other), 1_000);
-        assert!(free(bench.root()).unwrap() > 0);
     }
 }

@@ -22,6 +22,7 @@ mod machine_file;
 mod record;
 mod replace;
 mod slot;
+mod space;
 mod staging;
 mod start;
 mod supervised;
@@ -37,6 +38,7 @@ pub use machine_file::{
 pub use record::{FellBack, Record, Stranded, Trying, UnixMillis, Why};
 pub use replace::{replace_file, try_writing};
 pub use slot::{NotASlot, Slot, SlotIdentity};
+pub use space::{free_space, size_of_folder};
 pub use staging::Staging;
 pub use start::{Attempt, Inspect, Start};
 pub use supervised::{BOOT_VARIABLE, NOTIFY_VARIABLE, SLOT_VARIABLE, Supervised, notify, supervised};

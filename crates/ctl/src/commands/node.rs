@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use answers::{UpgradeStatus, WorkerVm};
 use edge::text::is_hidden;
 use serde_json::{Value, json};
 
@@ -21,7 +22,6 @@ use crate::failure::Failure;
 use crate::terminal;
 use crate::view::Canvas;
 use crate::view::nodes::{self, id_in, is_named};
-use answers::{UpgradeStatus, WorkerVm};
 
 const CONFIGURED: &str = "configuration/v1/worker_vm/";
 const STATUS: &str = "status/v1/worker_vm/";

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use answers::UpgradeStatus;
 use fleet::policy::Policy;
 use serde_json::{Value, json};
 use sim::forecast::forecast;
@@ -19,7 +20,6 @@ use crate::simulate::platform::{self, PlatformState, PolicyNumbers};
 use crate::simulate::{json as object, plan, svg, table};
 use crate::terminal;
 use crate::view::Canvas;
-use answers::UpgradeStatus;
 
 /// Forecasts a run and prints it.
 pub(crate) fn run(global: &Global, args: &SimulateArgs) -> Result<Exit, Failure> {

@@ -1,6 +1,7 @@
 //! `pitlane upgrade check`, `start`, `status`, `history` and `packages`. Whether a run may start is decided by the
 //! Management Node; `start` sends exactly the package and limits that it has shown.
 
+use answers::{Check, Package, PastRun, UpgradeStatus};
 use fleet::version::Sha256;
 use serde_json::{Value, json};
 
@@ -15,7 +16,6 @@ use crate::failure::Failure;
 use crate::terminal;
 use crate::text::short;
 use crate::view::{self as draw, check as draw_check};
-use answers::{Check, Package, PastRun, UpgradeStatus};
 
 pub(crate) const STATUS: &str = "status/v1/upgrade/";
 pub(crate) const CHECK: &str = "command/v1/platform/upgrade_check/";

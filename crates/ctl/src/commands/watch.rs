@@ -4,6 +4,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
+use answers::UpgradeStatus;
 use fleet::time::Span;
 use serde_json::Value;
 
@@ -18,7 +19,6 @@ use crate::failure::Failure;
 use crate::terminal;
 use crate::view::changes::changes;
 use crate::view::upgrade::{absence, absence_lines, ended, screen};
-use answers::UpgradeStatus;
 
 /// How often the status is requested.
 const EVERY: Duration = Duration::from_secs(1);

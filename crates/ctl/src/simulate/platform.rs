@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use answers::{Node, UpgradeStatus};
 use fleet::policy::Policy;
 use fleet::time::Span;
 use serde::Deserialize;
-
-use answers::{Node, UpgradeStatus};
 
 /// How long a day is.
 const DAY: Span = Span::hours(24);

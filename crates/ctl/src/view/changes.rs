@@ -1,9 +1,10 @@
 //! The changes between two answers, a line each, as `upgrade watch` prints them into a pipe. Pure; asking is done in
 //! `commands::watch`.
 
+use answers::{Node, UpgradeStatus};
+
 use crate::api::release;
 use crate::view::node_state::{runs, upgraded};
-use answers::{Node, UpgradeStatus};
 
 /// The changes since the answer before; everything when there was none.
 pub(crate) fn changes(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Vec<String> {

@@ -1,10 +1,11 @@
 //! The check before an upgrade: what it would do, with all blockers and warnings in the words of the Management Node.
 
+use answers::{Check, Finding};
+
 use super::Canvas;
 use crate::api::release;
 use crate::terminal::Tone;
 use crate::text::{bytes, short};
-use answers::{Check, Finding};
 
 /// Lines of release notes that are shown beside a check.
 const NOTES_LINES: usize = 6;

@@ -1,11 +1,11 @@
 //! Past runs with their histories, packages and uploads, as tables or step by step.
 
+use answers::{Package, PastRun, UtcTime};
+
 use super::{Canvas, table::table, upgrade::ended};
 use crate::api::Upload;
 use crate::terminal::Width;
 use crate::text::{bytes, short};
-use answers::UtcTime;
-use answers::{Package, PastRun};
 
 /// The runs in a table.
 pub(crate) fn runs(runs: &[PastRun], canvas: Canvas) -> Vec<String> {

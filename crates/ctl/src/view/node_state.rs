@@ -1,11 +1,11 @@
 //! The state of a node in a run, summarised for the display: mark, colour, and what counts as upgraded. Computed from
 //! the status that the Management Node sends.
 
+use answers::Node;
 use fleet::status::Status;
 
 use crate::api::release;
 use crate::terminal::Tone;
-use answers::Node;
 
 /// The summarised state of a node, for the mark before its name and its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

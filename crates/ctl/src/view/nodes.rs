@@ -1,6 +1,7 @@
 //! Conferencing Nodes, Virtual Meeting Rooms and system locations outside of a run: lists, one node in full, and what
 //! a removal would end.
 
+use answers::{RefusedContact, UpgradeStatus, UtcTime, WorkerVm};
 use fleet::status::Status;
 use serde_json::Value;
 
@@ -9,8 +10,6 @@ use super::rows::natural;
 use super::table::{table, width};
 use crate::api::Configured;
 use crate::text::one_line;
-use answers::UtcTime;
-use answers::{RefusedContact, UpgradeStatus, WorkerVm};
 
 /// The columns of the list of nodes.
 const HEADINGS: [&str; 8] =

@@ -1,12 +1,12 @@
 //! The Conferencing Nodes of a run, one or two rows each, within a width and a number of lines.
 
+use answers::{Node, UpgradeStatus};
 use console::measure_text_width;
 use fleet::status::Status;
 
 use super::Canvas;
 use super::node_state::{node_state, runs};
 use crate::terminal::Tone;
-use answers::{Node, UpgradeStatus};
 
 /// Widest name that is shown whole beside other columns.
 const NAME_COLUMNS: usize = 24;

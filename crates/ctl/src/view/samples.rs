@@ -1,8 +1,7 @@
 //! Answers of the API as the tests of the views use them.
 
-use serde_json::{Value, json};
-
 use answers::UpgradeStatus;
+use serde_json::{Value, json};
 
 fn read(value: Value) -> UpgradeStatus {
     serde_json::from_value(value).expect("a sample has the API's shape")

@@ -1,6 +1,7 @@
 //! The output of `upgrade status` and `upgrade watch`: the run, the Management Node and the calls. The Conferencing
 //! Nodes are in `rows`.
 
+use answers::{PastRun, Run, Tally, UpgradeStatus, UtcTime};
 use fleet::time::Span;
 
 use super::Canvas;
@@ -9,8 +10,6 @@ use super::node_state::upgraded;
 use super::rows::nodes;
 use crate::api::release;
 use crate::terminal::Tone;
-use answers::UtcTime;
-use answers::{PastRun, Run, Tally, UpgradeStatus};
 
 /// The whole status, without a limit on the lines.
 pub(crate) fn status(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {

@@ -122,8 +122,8 @@ fn of(dir: &Path, made_by: MadeBy) -> Result<Vec<KeptBackup>, BackupError> {
 /// # Errors
 /// They are not, or the disk fails.
 pub(super) fn require_space(dir: &Path, bytes: u64) -> Result<(), BackupError> {
-    let disk = rustix::fs::statvfs(dir).map_err(|error| failed("look at", dir)(error.into()))?;
-    let (free, needed) = (disk.f_bavail.saturating_mul(disk.f_frsize), bytes.saturating_add(DISK_RESERVE));
+    let free = slots::free_space(dir).map_err(failed("look at", dir))?;
+    let needed = bytes.saturating_add(DISK_RESERVE);
     if free < needed { Err(BackupError::NoSpace { free, needed }) } else { Ok(()) }
 }
 

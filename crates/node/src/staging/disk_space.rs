@@ -1,9 +1,6 @@
 //! Checks whether a release fits on the disk. A node that filled its disk by staging could not store its state any
 //! more, and would take no calls. It only computes; [`super::fetch`] asks before it fetches.
 
-use std::fs;
-use std::path::Path;
-
 /// Free disk that a staging must leave to the node's state and the system's log, in bytes: thousands of
 /// times what the state needs, and little beside the two releases that a disk must hold.
 pub const DISK_RESERVE: u64 = 64 << 20;
@@ -43,23 +40,6 @@ fn megabytes(bytes: u64) -> u64 {
     bytes.div_ceil(1_000_000)
 }
 
-/// What is free for the node on the disk of a folder, in bytes.
-pub(super) fn free(folder: &Path) -> rustix::io::Result<u64> {
-    let disk = rustix::fs::statvfs(folder)?;
-    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-/// The bytes of all files below a folder. What cannot be looked at gives nothing back.
-pub(super) fn size_of(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(it) if it.is_dir() => size_of(&entry.path()),
-        Ok(it) => it.len(),
-        Err(_) => 0,
-    });
-    sizes.sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,16 +60,5 @@ mod tests {
         assert_eq!(DiskSpace { given_back: 100, free: 10 + DISK_RESERVE, ..SPACE }.lacking(), None);
         let larger = DiskSpace { given_back: 1_000, free: 9 + DISK_RESERVE, ..SPACE };
         assert!(larger.lacking().is_some(), "what the slot gives back comes after the fetching");
-    }
-
-    #[test]
-    fn size_of_a_folder_counts_all_its_files() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("bin")).unwrap();
-        fs::write(dir.path().join("slot.json"), "1234").unwrap();
-        fs::write(dir.path().join("bin/program"), "123456").unwrap();
-        assert_eq!(size_of(dir.path()), 10);
-        assert_eq!(size_of(&dir.path().join("nowhere")), 0);
-        assert!(free(dir.path()).unwrap() > 0);
     }
 }

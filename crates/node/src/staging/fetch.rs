@@ -10,11 +10,12 @@ use package::{
     Download, MANIFEST_FILE, Payload, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified, verify_manifest,
 };
 use reqwest::{Response, StatusCode, header};
+use slots::{free_space, size_of_folder};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Stager;
-use super::disk_space::{self, DiskSpace};
+use super::disk_space::DiskSpace;
 use super::pace::Pace;
 use super::retry_policy::Failure;
 use super::unpack::refusal_failure;
@@ -105,8 +106,8 @@ impl Fetch<'_> {
         let inactive = self.stager.machine.slot_dir(self.stager.slot.other());
         let unpacked = payload.unpacked_size;
         let lacking = blocking(move || {
-            let (given_back, free) = (disk_space::size_of(&inactive), disk_space::free(&root)?);
-            Ok::<_, rustix::io::Errno>(DiskSpace { missing, unpacked, given_back, free }.lacking())
+            let (given_back, free) = (size_of_folder(&inactive), free_space(&root)?);
+            Ok::<_, std::io::Error>(DiskSpace { missing, unpacked, given_back, free }.lacking())
         });
         match lacking.await? {
             Ok(None) => Ok(()),

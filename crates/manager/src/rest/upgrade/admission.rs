@@ -162,8 +162,7 @@ async fn shortage(api: &Api, open: &[Upload], size: u64) -> Result<Option<Refusa
     let needed = (promised + 2 * size).saturating_add(DISK_RESERVE);
     let free = api.blocking(|layout| {
         fs::create_dir_all(layout.uploads())?;
-        let disk = rustix::fs::statvfs(layout.uploads())?;
-        Ok::<_, std::io::Error>(disk.f_bavail.saturating_mul(disk.f_frsize))
+        slots::free_space(&layout.uploads())
     });
     let free = free.await?.map_err(|cause| Refusal::internal(&cause))?;
     Ok((free < needed).then(|| no_space(free, needed)))

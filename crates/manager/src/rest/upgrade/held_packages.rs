@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use answers::{Package, UtcTime};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -21,7 +22,6 @@ use crate::rest::list::page;
 use crate::rest::request::{PathId, QueryPairs};
 use crate::rest::route::both;
 use crate::store::packages as stored;
-use answers::{Package, UtcTime};
 
 const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";
 
