@@ -191,7 +191,7 @@ async fn restore(
     session.answer(&answer, || {
         let message = answer["data"]["message"].as_str().unwrap_or("the Management Node restarts with it");
         vec![
-            format!("Restored: {}.", sanitized(message)),
+            format!("Accepted: {}.", sanitized(message)),
             "Log in again if your account is another one now.".into(),
         ]
     });

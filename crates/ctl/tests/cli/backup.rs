@@ -103,7 +103,7 @@ fn backup_is_deleted_and_restored_after_a_yes() {
     home.run_ok(&["backup", "delete", NAME, "--yes"]);
     assert!(server.received("DELETE")[0].line.ends_with(&format!("{NAME}/")));
     let done = home.run_ok(&[&restore[..], &["--yes"]].concat());
-    assert!(done.out.starts_with("Restored: the Management Node restarts.\n"), "{}", done.out);
+    assert!(done.out.starts_with("Accepted: the Management Node restarts.\n"), "{}", done.out);
     let form = String::from_utf8(server.received("POST")[0].body.clone()).unwrap();
     for part in ["name=\"passphrase\"", "correct horse battery", "name=\"package\"", CONTENT] {
         assert!(form.contains(part), "{form}");

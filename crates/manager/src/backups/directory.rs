@@ -91,7 +91,11 @@ pub(super) fn sweep(dir: &Path) -> Result<(), BackupError> {
     let is_kept = |name: &str| name.parse::<BackupName>().is_ok() && names.iter().any(|it| it == name);
     for name in names.iter().filter(|name| !is_kept(name.strip_suffix(HASH_ENDING).unwrap_or(name))) {
         let path = dir.join(name);
-        fs::remove_file(&path).map_err(failed("remove", &path))?;
+        match fs::remove_file(&path) {
+            // Somebody else has removed it, or has put a directory there.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {}
+            removed => removed.map_err(failed("remove", &path))?,
+        }
     }
     Ok(())
 }

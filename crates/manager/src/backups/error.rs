@@ -24,6 +24,9 @@ pub(crate) enum BackupError {
         /// Needed bytes, with a reserve.
         needed: u64,
     },
+    /// An upgrade is under way: restored, the backup would go on with it.
+    #[error("an upgrade is under way, and a backup would begin it again when it is restored")]
+    RunUnderWay,
     /// The authority of the platform cannot be read.
     #[error("the authority of the platform cannot be read")]
     Authority(#[from] AuthorityError),

@@ -56,6 +56,10 @@ fn make_in(order: Order) -> Result<KeptBackup, BackupError> {
     let platform = platform(&state)?.ok_or(BackupError::NoAuthority { state: state.clone() })?;
     let copy = dir.join("store.partial");
     store::copy_for_backup(&store, &copy)?;
+    // Looked for in the copy: a run may have begun while it was made.
+    if store::has_run_under_way(&copy)? {
+        return Err(BackupError::RunUnderWay);
+    }
     let origin = Origin { release: name.release, platform, made: name.made() };
     let partial = dir.join("backup.partial");
     let written = write(&partial, &passphrase, work, origin, &sources(copy, &state))?;

@@ -139,6 +139,14 @@ impl Backups {
         blocking(move || restore::prepare(&layout, bytes)).await
     }
 
+    /// Checks that there is space left beside a file that is being received.
+    ///
+    /// # Errors
+    /// There is none, or the disk fails.
+    pub(crate) fn require_space(&self, file: &std::path::Path) -> Result<(), BackupError> {
+        directory::require_space(file.parent().unwrap_or(file), 0)
+    }
+
     /// Checks the backup in a file and unpacks it beside the platform's own files, which stay as they are.
     ///
     /// # Errors
@@ -152,6 +160,15 @@ impl Backups {
         let (layout, release) = (self.0.layout.clone(), self.0.release);
         let nodes = self.0.committer.read(|fleet, _| fleet.nodes().iter().count());
         blocking(move || restore::unpack(&restore::Here { layout, release, nodes }, &file, &passphrase)).await
+    }
+
+    /// Removes what was unpacked.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub(crate) async fn discard(&self, _turn: Turn) -> Result<(), RestoreError> {
+        let layout = self.0.layout.clone();
+        blocking(move || restore::discard(&layout)).await
     }
 
     /// Makes the backup that was unpacked the one that the next start puts in place, and has this process end.

@@ -108,8 +108,17 @@ pub(super) fn accept(layout: &Layout) -> Result<(), RestoreError> {
         return Err(RestoreError::Accepted);
     }
     fs::rename(&from, &to).map_err(failed("accept", &from))?;
-    File::open(&dir).and_then(|dir| dir.sync_all()).map_err(failed("write", &dir))?;
-    Ok(())
+    let synced = [&dir, layout.root()].into_iter().try_for_each(|dir| File::open(dir)?.sync_all());
+    synced.map_err(|error| {
+        // What is not durable is not accepted: no later start may find it.
+        let _ = fs::rename(&to, &from);
+        failed("write", &dir)(error).into()
+    })
+}
+
+/// Removes what was unpacked and is not put in place: it has all of a backup's secrets.
+pub(super) fn discard(layout: &Layout) -> Result<(), RestoreError> {
+    remove(&unpacked(layout))
 }
 
 fn remove(dir: &Path) -> Result<(), RestoreError> {

@@ -64,7 +64,9 @@ pub(super) async fn look(
 ) -> Result<Looked, ScheduleError> {
     let committer = &backups.0.committer;
     let Some(settings) = committer.store().read(Settings::read).await? else { return Ok(Looked::NothingDue) };
-    if !settings.hours.is_due(committer.wall(), last(backups).await?) {
+    let (wall, is_run) = (committer.wall(), committer.read(|fleet, _| fleet.platform.run.is_some()));
+    // After a run one is due at once, if it was during the run.
+    if is_run || !settings.hours.is_due(wall, last(backups, wall).await?) {
         return Ok(Looked::NothingDue);
     }
     let Some(turn) = backups.turn() else { return Ok(Looked::NothingDue) };
@@ -88,10 +90,12 @@ pub(super) async fn look(
     Ok(looked)
 }
 
-/// When the newest backup of the schedule was made.
-async fn last(backups: &Backups) -> Result<Option<Wall>, BackupError> {
+/// When the newest backup of the schedule was made. One that was made while the clock was ahead says nothing.
+async fn last(backups: &Backups, now: Wall) -> Result<Option<Wall>, BackupError> {
     let all = backups.list().await?;
-    Ok(all.iter().find(|kept| kept.name.made_by == MadeBy::Schedule).map(|kept| kept.name.made()))
+    let mut made =
+        all.iter().filter(|kept| kept.name.made_by == MadeBy::Schedule).map(|kept| kept.name.made());
+    Ok(made.find(|made| *made <= now))
 }
 
 /// Uploads a backup if that is set; the next one is tried whatever has become of this one.

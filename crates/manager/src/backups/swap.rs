@@ -47,7 +47,9 @@ pub(super) enum Step {
 /// # Errors
 /// The disk fails.
 pub(crate) fn swap_in(layout: &Layout, slot: Slot) -> Result<(), SwapError> {
-    if accepted(layout).exists() {
+    let accepted = accepted(layout);
+    let is_accepted = accepted.try_exists();
+    if is_accepted.map_err(|source| SwapError { path: accepted, source })? {
         steps(layout, slot).iter().try_for_each(perform)?;
         info!("a backup was restored: accounts and configuration are those of the backup");
     }

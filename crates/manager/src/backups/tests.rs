@@ -8,8 +8,11 @@ use std::path::Path;
 use backup::{Content, Origin, Source};
 use fleet::desired::Generation;
 use fleet::node::{Duty, NodeId};
+use fleet::path::Step;
 use fleet::platform::Event;
-use fleet::version::Build;
+use fleet::policy::Policy;
+use fleet::run::Package;
+use fleet::version::{Build, Version};
 use slots::Slot;
 
 use super::directory::{MOST_REQUESTED, MOST_SCHEDULED};
@@ -82,6 +85,24 @@ async fn backup_is_kept_with_its_hash_and_read_by_its_owner_alone() {
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert_eq!(names(&site.layout().backups()).len(), 2, "something else was left");
+}
+
+/// Restored, it would begin the upgrade again, whatever the operator has decided meanwhile.
+#[tokio::test]
+async fn backup_is_not_made_while_an_upgrade_is_under_way() {
+    let site = Site::new().await;
+    let present = Release::PRESENT;
+    let version = Version::new(present.version.major, present.version.minor + 1);
+    let step = Step { to: version, from: present.version, reason: "none".into() };
+    let release = Release { version, build: Build(present.build.0 + 1) };
+    let package =
+        Package { release, manifest: fleet::version::Sha256([7; 32]), path: fleet::path::Path(vec![step]) };
+    site.committer.start(package, Policy::standard()).await.unwrap().unwrap();
+    let refused = site.backups.make(site.backups.turn().unwrap(), MadeBy::Request, passphrase()).await;
+    assert!(matches!(refused, Err(BackupError::RunUnderWay)), "{refused:?}");
+    assert!(names(&site.layout().backups()).is_empty(), "something is left");
+    site.committer.apply(Event::ManagerRejected { why: "no".into() }).await.unwrap();
+    site.back_up(MadeBy::Request).await;
 }
 
 fn hash_file_of(file: &Path) -> PathBuf {

@@ -101,6 +101,17 @@ pub(crate) fn copy_for_backup(from: &Path, to: &Path) -> Result<(), StoreError> 
     copy.execute_batch("DELETE FROM upload; DELETE FROM session").map_err(failed)
 }
 
+/// Whether an upgrade is under way as far as a copy says, which is not opened for anything else.
+///
+/// # Errors
+/// The copy cannot be read.
+pub(crate) fn has_run_under_way(copy: &Path) -> Result<bool, StoreError> {
+    let failed = |source| StoreError::Open { path: copy.into(), source };
+    let connection = Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM platform WHERE body ->> '$.run' IS NOT NULL)";
+    connection.query_row(sql, [], |row| row.get(0)).map_err(failed)
+}
+
 /// Checks that a restored store is whole, has the version of this release and can be read. It is only read.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use entry::{Entry, Recorded};
 pub use error::StoreError;
-pub(crate) use file::{check_copy, copy_for_backup};
+pub(crate) use file::{check_copy, copy_for_backup, has_run_under_way};
 pub use file::{copy_store, open, snapshot};
 pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
 pub(crate) use rooms::room_bytes;

@@ -212,6 +212,10 @@ impl From<BackupError> for Refusal {
                             packages list), or make the disk larger";
                 Self::new(Kind::NoSpace, cause.to_string(), hint)
             }
+            BackupError::RunUnderWay => {
+                let hint = "wait until it has ended: pitlane upgrade watch";
+                Self::new(Kind::Conflict, cause.to_string(), hint)
+            }
             BackupError::Authority(_)
             | BackupError::NoAuthority { .. }
             | BackupError::Store(_)

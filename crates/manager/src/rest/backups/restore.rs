@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::super::upgrade::IDLE;
 use super::{checked_passphrase, turn};
-use crate::backups::{BackupError, RestoreError};
+use crate::backups::{BackupError, Backups, RestoreError};
 use crate::rest::Api;
 use crate::rest::calls::success;
 use crate::rest::error::{FieldErrors, Kind, Refusal};
@@ -33,6 +33,9 @@ const RESOURCE: &str = "backup_restore";
 
 /// The largest file, in bytes: the files of a backup that do not compress, and the format around them.
 const FILE_BYTES: u64 = MAX_TOTAL + (64 << 20);
+
+/// After so many bytes the free space is looked at again: the store needs some at any time.
+const CHECK_EVERY: u64 = 16 << 20;
 
 /// Bytes of a form beside the backup in it.
 const FORM_BYTES: u64 = 1 << 20;
@@ -51,10 +54,10 @@ async fn restore(State(api): State<Api>, request: Request) -> Result<Response, R
     }
     refuse_during_a_run(&api)?;
     let turn = turn(&api)?;
-    // A body that is sent in chunks does not say how long it is; the disk refuses what is too much for it.
+    // A body that is sent in chunks does not say how long it is; there the space is looked at while it arrives.
     let announced = request.body().size_hint().exact().unwrap_or(0);
     let file = api.context.backups.prepare_restore(announced).await?;
-    let received = receive(&file, request).await;
+    let received = receive(&api.context.backups, &file, request).await;
     let unpacked = match received {
         Ok(passphrase) => {
             api.context.backups.unpack(&turn, file.clone(), passphrase).await.map_err(Refusal::from)
@@ -66,7 +69,10 @@ async fn restore(State(api): State<Api>, request: Request) -> Result<Response, R
     let manifest = unpacked?;
     // No run starts between this look and the end of the process.
     let _no_start = api.packages.lock().await;
-    refuse_during_a_run(&api)?;
+    if let Err(refusal) = refuse_during_a_run(&api) {
+        api.context.backups.discard(turn).await?;
+        return Err(refusal);
+    }
     api.context.backups.accept(turn).await?;
     tracing::warn!(
         made = manifest.origin.made.0,
@@ -90,7 +96,7 @@ fn refuse_during_a_run(api: &Api) -> Result<(), Refusal> {
 }
 
 /// Receives the form: the backup into a file, and the passphrase, in any order.
-async fn receive(file: &Path, request: Request) -> Result<Passphrase, Refusal> {
+async fn receive(backups: &Backups, file: &Path, request: Request) -> Result<Passphrase, Refusal> {
     let form = Multipart::from_request(request, &()).await;
     let mut form =
         form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
@@ -98,7 +104,7 @@ async fn receive(file: &Path, request: Request) -> Result<Passphrase, Refusal> {
     while let Some(mut field) = next(&mut form).await? {
         match field.name() {
             Some("package") => {
-                write(file, &mut field).await?;
+                write(backups, file, &mut field).await?;
                 has_package = true;
             }
             Some("passphrase") => passphrase = text(&mut field).await?,
@@ -124,11 +130,11 @@ async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>, Refusal> {
 }
 
 /// Writes a field to a file that only its owner reads.
-async fn write(file: &Path, field: &mut Field<'_>) -> Result<(), Refusal> {
+async fn write(backups: &Backups, file: &Path, field: &mut Field<'_>) -> Result<(), Refusal> {
     let mut options = tokio::fs::OpenOptions::new();
     let opened = options.write(true).create(true).truncate(true).mode(0o600).open(file).await;
     let mut to = opened.map_err(|source| disk(file, source))?;
-    let mut size = 0;
+    let (mut size, mut unchecked) = (0, 0);
     while let Some(chunk) = chunk(field).await? {
         size += chunk.len() as u64;
         if size > FILE_BYTES {
@@ -136,6 +142,11 @@ async fn write(file: &Path, field: &mut Field<'_>) -> Result<(), Refusal> {
             return Err(Refusal::new(Kind::TooLarge, error, "choose the file as it was downloaded"));
         }
         to.write_all(&chunk).await.map_err(|source| disk(file, source))?;
+        unchecked += chunk.len() as u64;
+        if unchecked > CHECK_EVERY {
+            unchecked = 0;
+            backups.require_space(file)?;
+        }
     }
     to.flush().await.map_err(|source| disk(file, source))
 }

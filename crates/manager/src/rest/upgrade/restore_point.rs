@@ -23,7 +23,9 @@ pub(super) async fn warning(api: &Api) -> Result<Option<Finding>, Refusal> {
     };
     let reason = json!({"warning": "no_recent_backup", "newest": newest.map(UtcTime::of)});
     let place = (api.context.name.clone(), LIST.into());
-    let text = format!("{text}; make one before the upgrade: pitlane backup create");
+    let text = format!(
+        "{text}; make one before the upgrade (pitlane backup create), or take a snapshot of its machine"
+    );
     Ok(Some(finding(&reason, Some("R19"), place, text)))
 }
 
