@@ -5,6 +5,8 @@
 //! all shares together are never more than the licences allow. Shares are left as they are while every node has some to
 //! spare, so that a platform of many nodes does not send all of them another one with each call.
 
+use std::collections::BTreeSet;
+
 /// A node, as the division sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Holder {
@@ -65,8 +67,14 @@ pub(super) fn divide(total: u32, holders: &[Holder]) -> Vec<u32> {
         missing += wanted - more;
         shares[*i] = holders[*i].occupied() + u32::try_from(more).unwrap_or(u32::MAX);
     }
+    let short: BTreeSet<usize> = short.into_iter().collect();
     let rest: Vec<usize> = (0..holders.len()).filter(|i| !short.contains(i)).collect();
     lower(&mut shares, &rest, holders, &aims, missing);
+    // Who takes no calls gives back what it does not use while it hears of it: it may be about to restart.
+    for (share, holder) in shares.iter_mut().zip(holders).filter(|(_, holder)| holder.demand == Demand::None)
+    {
+        *share = (*share).min(holder.calls);
+    }
     shares
 }
 

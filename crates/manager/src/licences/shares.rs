@@ -1,7 +1,7 @@
 //! The shares of the nodes in the calls that the licences allow. In memory: after a restart each node says which share it
 //! goes by, and keeps it until then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fleet::node::NodeId;
 use fleet::time::{Span, Time};
@@ -102,7 +102,9 @@ impl CallShares {
     /// another share than before.
     pub(super) fn divide(&self, total: Option<u32>, seen: &[Seen], now: Time) -> Vec<NodeId> {
         let mut nodes = self.0.lock();
-        nodes.retain(|node, _| seen.iter().any(|seen| seen.node == *node && seen.reach != Reach::Gone));
+        let there: BTreeSet<NodeId> =
+            seen.iter().filter(|seen| seen.reach != Reach::Gone).map(|seen| seen.node).collect();
+        nodes.retain(|node, _| there.contains(node));
         let Some(total) = total else {
             return nodes.iter_mut().filter_map(|(node, known)| give(*node, known, None)).collect();
         };

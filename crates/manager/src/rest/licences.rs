@@ -153,16 +153,19 @@ fn full() -> Refusal {
 
 /// What is used of the licences: the one object of `status/v1/licensing/`.
 pub(super) fn used(api: &Api) -> Value {
-    let calls: u32 = api.committer().read(|fleet, _| fleet.nodes().iter().map(|(_, node)| calls(node)).sum());
+    let calls: u64 = api.committer().read(|fleet, _| {
+        let nodes = fleet.nodes().iter().filter(|(_, node)| !node.contact.is_lost());
+        nodes.map(|(_, node)| u64::from(calls(node))).sum()
+    });
     let (ports, rooms) = with_installed(api, |as_of| {
-        let is_limited = !as_of.all.is_empty();
-        let rooms = if is_limited { as_of.entitlements().counts.vmr } else { Amount::Unlimited };
-        (as_of.call_limit().unwrap_or(Amount::Unlimited), rooms)
+        let rooms = |_| as_of.entitlements().counts.vmr;
+        let limit = as_of.call_limit();
+        (limit.unwrap_or(Amount::Unlimited), limit.map_or(Amount::Unlimited, rooms))
     });
     json!({
         "id": 1,
         "resource_uri": LICENSING.uri(1),
-        "port_count": calls,
+        "port_count": calls.min(u64::from(UNLIMITED)),
         "port_total": number(ports),
         "vmr_count": api.committer().rooms().rooms.len(),
         "vmr_total": number(rooms),

@@ -94,7 +94,7 @@ async fn participants_are_listed_filtered_and_shown_with_the_names_of_the_compat
         "display_name": "Ann", "encryption": "On", "has_media": true, "is_direct": false,
         "is_disconnect_supported": true, "is_mute_supported": true, "is_muted": false, "is_on_hold": false,
         "is_presentation_supported": false, "is_presenting": false, "is_streaming": false,
-        "is_transfer_supported": false, "license_count": 0, "license_type": "nolicense",
+        "is_transfer_supported": false, "license_count": 1, "license_type": "port",
         "media_node": "10.0.0.1", "protocol": "SIP", "proxy_node": "", "remote_address": "192.0.2.2",
         "remote_port": 5060, "role": "chair", "service_type": "conference", "signalling_node": "10.0.0.1",
         "source_alias": "ann@example.com", "system_location": "Oslo", "transcoding_enabled": true,
