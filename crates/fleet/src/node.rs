@@ -253,6 +253,11 @@ impl Node {
         }
     }
 
+    /// Whether it is a bursting node that is powered off, as it is between the times when it is needed (R7).
+    pub fn is_at_rest(&self) -> bool {
+        self.duty == Duty::Bursting && self.contact.is_lost() && self.progress.deadline().is_none()
+    }
+
     /// Whether it reports that it restarts into another release, or runs one that is not confirmed yet.
     pub fn restarts(&self) -> bool {
         self.observed.as_ref().is_some_and(|observed| match observed.release_state {

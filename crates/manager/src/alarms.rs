@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use fleet::node::{Contact, Node, NodeId};
-use fleet::platform::Fleet;
+use fleet::platform::{Blocker, Fleet};
 use fleet::run::Outcome;
 
 use crate::resources::time;
@@ -67,7 +67,10 @@ fn of_manager(fleet: &Fleet, manager: &str) -> Vec<(AlarmKey, Alarm)> {
     let stopped = platform.last_run.as_ref().filter(|_| platform.run.is_none());
     let stopped = stopped.filter(|run| matches!(run.outcome, Outcome::TooManyFailures { .. }));
     let all = [
-        platform.start_fault.clone().map(|why| alarm("start_fault", Level::Error, why)),
+        platform
+            .start_fault
+            .clone()
+            .map(|why| alarm("start_fault", Level::Error, Blocker::ManagerStartFault { why }.to_string())),
         platform.wall.stepped_at().map(|at| {
             let at = time::text(fleet.shown(at));
             alarm(
@@ -88,7 +91,7 @@ fn of_node(fleet: &Fleet, manager: &str, id: NodeId, node: &Node) -> Vec<(AlarmK
     };
     let nothing = String::new;
     let lost = match node.contact {
-        Contact::Lost { since } => Some(since),
+        Contact::Lost { since } => (!node.is_at_rest()).then_some(since),
         Contact::Never | Contact::Heard | Contact::Silent { .. } => None,
     };
     let all = [
@@ -101,7 +104,10 @@ fn of_node(fleet: &Fleet, manager: &str, id: NodeId, node: &Node) -> Vec<(AlarmK
             let details = format!("Its clock is {ahead:#} the Management Node's; check its time servers.");
             alarm("clock_offset", Level::Warning, nothing(), details)
         }),
-        node.start_fault().map(|why| alarm("start_fault", Level::Error, nothing(), why.into())),
+        node.start_fault().map(|why| {
+            let fault = Blocker::StartFault { node: node.name.clone(), why: why.into() };
+            alarm("start_fault", Level::Error, nothing(), fault.to_string())
+        }),
         node.out_of_date.clone().map(|why| alarm("out_of_date", Level::Error, nothing(), why)),
         node.duplicate().map(|two| alarm("duplicate_node", Level::Error, nothing(), two.to_string())),
     ];
@@ -192,6 +198,12 @@ mod tests {
             "Its clock is 2 h behind the Management Node's; check its time servers."
         );
         let fault = of("start_fault", None);
-        assert_eq!((fault.node.as_str(), fault.details.as_str()), ("manager.example", "no settings"));
+        assert_eq!(
+            (fault.node.as_str(), fault.details.as_str()),
+            (
+                "manager.example",
+                "a restart of the Management Node would fail: no settings; it is checked again every minute"
+            )
+        );
     }
 }

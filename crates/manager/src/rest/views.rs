@@ -265,10 +265,12 @@ fn in_seconds(ahead: Offset) -> f64 {
     ahead.0 as f64 / 1_000.0
 }
 
-/// `SYNCED` only when the node has reported that it has accepted its current desired state.
+/// `SYNCED` only when the node has reported that it has accepted its current desired state; `SUSPENDED` while a bursting
+/// node is powered off.
 fn sync_status(node: &Node) -> &'static str {
     let current = node.observed.as_ref().is_some_and(|observed| observed.generation == node.generation);
     match node.contact {
+        Contact::Lost { .. } if node.is_at_rest() => "SUSPENDED",
         Contact::Never | Contact::Lost { .. } => "UNREACHABLE",
         Contact::Heard if current => "SYNCED",
         Contact::Heard | Contact::Silent { .. } => "SYNCING",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fleet::time::Wall;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::{StoreError, locations};
@@ -45,7 +45,8 @@ fn write_participant(tx: &Transaction<'_>, past: &PastParticipant, place: &Place
     let sql = "INSERT INTO past_participant
                    (id, conference, conference_name, conference_began, start_time, end_time, duration, body)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-               ON CONFLICT (id) DO UPDATE SET end_time = ?6, duration = ?7, body = ?8";
+               ON CONFLICT (id) DO UPDATE SET conference = ?2, conference_name = ?3, conference_began = ?4,
+                   end_time = ?6, duration = ?7, body = ?8";
     tx.prepare_cached(sql)?.execute(params![
         last.reported.id.to_string(),
         conference.id.to_string(),
@@ -98,10 +99,12 @@ fn cut(tx: &Transaction<'_>, conferences: i64, participants: i64) -> Result<(), 
     Ok(())
 }
 
-/// The latest row of a table that is not kept when so many are.
+/// The latest row of a table that is not kept when so many are at most. Counted by the numbers of rows, which takes no
+/// time: what was deleted by hand counts as kept.
 fn beyond(tx: &Transaction<'_>, table: &str, kept: i64) -> Result<Option<i64>, StoreError> {
-    let sql = format!("SELECT seq FROM {table} ORDER BY seq DESC LIMIT 1 OFFSET ?1");
-    Ok(tx.prepare_cached(&sql)?.query_row([kept], |row| row.get(0)).optional()?)
+    let sql = format!("SELECT max(seq) - ?1 FROM {table}");
+    let last: Option<i64> = tx.prepare_cached(&sql)?.query_row([kept], |row| row.get(0))?;
+    Ok(last.filter(|last| *last > 0))
 }
 
 /// The conferences that are not over as far as the store knows: those that past participants name and that are not there.

@@ -303,6 +303,7 @@ CREATE TABLE past_conference (
     body TEXT NOT NULL DEFAULT '{}'
 );
 CREATE INDEX past_conference_start_time ON past_conference (start_time);
+CREATE INDEX past_conference_end_time ON past_conference (end_time);
 CREATE TABLE past_participant (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -316,6 +317,7 @@ CREATE TABLE past_participant (
 );
 CREATE INDEX past_participant_conference ON past_participant (conference);
 CREATE INDEX past_participant_start_time ON past_participant (start_time);
+CREATE INDEX past_participant_end_time ON past_participant (end_time);
 CREATE TABLE interrupted_call (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 ";
 

@@ -24,7 +24,7 @@ struct Present {
     since: Wall,
     /// The nodes that show it.
     at: BTreeSet<NodeId>,
-    /// What a node that showed it has said of why it left there.
+    /// What the last node that showed it has said of why it left.
     why: Option<Departure>,
     /// What was known of it when the last node stopped showing it.
     gone: Option<Box<Gone>>,
@@ -135,10 +135,11 @@ impl Tracker {
         let id = last.reported.id;
         let Some(present) = self.present.get_mut(&id) else { return };
         present.at.remove(&node);
-        present.why = why.or(present.why);
+        // Why it left one node says nothing of the others that show it.
         if !present.at.is_empty() {
             return;
         }
+        present.why = why;
         present.gone = Some(Box::new(Gone { since: now, end, node, last }));
         match present.why {
             Some(_) => self.end(id),

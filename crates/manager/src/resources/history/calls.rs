@@ -84,8 +84,12 @@ pub(crate) static PARTICIPANT: Resource = Resource {
         flag("has_media", "Whether its call was answered."),
         flag("is_direct", "Always false: media went over the node.").nowhere(),
         flag("is_streaming", "Always false: it was no stream.").nowhere(),
-        Field::count("license_count").nowhere().filtered().help("How many licences it needed."),
-        always("license_type", "nolicense").help("Which licence it needed."),
+        Field::count("license_count")
+            .or(Initial::Whole(1))
+            .nowhere()
+            .filtered()
+            .help("How many licences it needed."),
+        always("license_type", "port").help("Which licence it needed."),
         text("local_alias").help("The alias of the room that it has called, or that has called it."),
         text("media_node").help("The address of the node with its media."),
         Field::list("media_streams")

@@ -64,7 +64,7 @@ fn statements<'c>(of: &'static Resource, query: &Query<Path>, core: &'c CoreFact
     let mut page = Sql::new(core);
     page.add(&selection(of));
     page.matching(query);
-    page.ordered(query);
+    page.ordered(of, query);
     page.add(" LIMIT ");
     page.bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
     page.add(" OFFSET ");

@@ -10,7 +10,7 @@ use super::functions::{EQUALS, MATCHES, number};
 use crate::resources::filter::{Direction, Filter, Like, Order, Test};
 use crate::resources::query::{Path, Query};
 use crate::resources::typed::{Type, Typed};
-use crate::resources::{CoreFacts, Field, Initial, Kind, Place, Related, configured};
+use crate::resources::{CoreFacts, Field, Initial, Key, Kind, Place, Related, Resource, configured};
 
 /// A statement, or a part of one, with its values.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl<'a> Sql<'a> {
 
     /// `ORDER BY` and the order of the query; objects that are equal in it are in the order of their ids, so that no
     /// page repeats an object of another.
-    pub(super) fn ordered(&mut self, query: &Query<Path>) {
+    pub(super) fn ordered(&mut self, of: &Resource, query: &Query<Path>) {
         self.add(" ORDER BY ");
         for Order { field, kind, direction } in &query.orders {
             self.value(field.field, *kind, "t");
@@ -60,7 +60,11 @@ impl<'a> Sql<'a> {
                 Direction::Descending => " DESC, ",
             });
         }
-        self.add("t.id");
+        self.add(match of.key {
+            // Identifiers that nodes have given have no order; the rows have that in which they were written.
+            Key::Text => "t.seq",
+            Key::Number | Key::Field(_) => "t.id",
+        });
     }
 
     /// One filter. Relations are crossed from the outermost table inwards.
