@@ -65,9 +65,12 @@ pub enum EnrolmentFileError {
         "the enrolment file has {0} bytes, at most {ENROLMENT_FILE_BYTES} are allowed; make a new one on the manager"
     )]
     TooLarge(usize),
-    /// It is no enrolment file.
-    #[error("the enrolment file cannot be read; make a new one on the manager")]
-    Unreadable(#[source] toml::de::Error),
+    /// It is no enrolment file. What stands in the line is not said: it may be the token.
+    #[error("line {line} of the enrolment file cannot be read; make a new one on the manager")]
+    Unreadable {
+        /// The line, the first of which is 1.
+        line: usize,
+    },
     /// It is of a later format.
     #[error(
         "the enrolment file has format {0}, this release reads {FORMAT}; deploy a node of the manager's version"
@@ -103,7 +106,12 @@ impl EnrolmentFile {
         if text.len() > ENROLMENT_FILE_BYTES {
             return Err(EnrolmentFileError::TooLarge(text.len()));
         }
-        let file: Self = toml::from_str(text).map_err(EnrolmentFileError::Unreadable)?;
+        let unreadable = |error: toml::de::Error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+            EnrolmentFileError::Unreadable { line }
+        };
+        let file: Self = toml::from_str(text).map_err(unreadable)?;
         if file.format > FORMAT {
             return Err(EnrolmentFileError::Newer(file.format));
         }

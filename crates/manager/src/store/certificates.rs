@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fleet::node::NodeId;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{StoreError, objects};
 use crate::resources::Resource;
@@ -83,11 +83,17 @@ pub(crate) fn shown_by_nodes(connection: &Connection) -> Result<ShownByNodes, St
     for id in of_each.iter().flat_map(|of_one| &of_one.certificates) {
         if !pairs.contains_key(id) {
             let pair = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-            pairs.insert(*id, connection.prepare_cached(sql)?.query_row([id], pair)?);
+            let found = connection.prepare_cached(sql)?.query_row([id], pair).optional()?;
+            pairs.extend(found.map(|found| (*id, found)));
         }
     }
-    let nodes = of_each.iter().filter_map(|of_one| Some((of_one.node, *of_one.certificates.first()?)));
-    Ok(ShownByNodes { pairs, authorities: intermediates(connection)?, nodes: nodes.collect() })
+    // A store that names a certificate which is not there has to open all the same.
+    let there = |id: &i64| pairs.contains_key(id);
+    let nodes = of_each
+        .iter()
+        .filter_map(|of_one| Some((of_one.node, *of_one.certificates.first().filter(|id| there(id))?)));
+    let nodes = nodes.collect();
+    Ok(ShownByNodes { pairs, authorities: intermediates(connection)?, nodes })
 }
 
 /// The certificates that one node is named for.

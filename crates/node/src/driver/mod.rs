@@ -264,7 +264,7 @@ impl Driver {
         }
         self.parts.rate.send_if_modified(|rate| std::mem::replace(rate, fetch_rate) != fetch_rate);
         let configured = configuration.map_or(Durability::Durable, |it| self.configure(&it));
-        let certified = certificate.map_or(Durability::Durable, |it| self.certify(&it));
+        let certified = self.certify(certificate.as_ref());
         if [configured, certified].contains(&Durability::NotDurable) {
             // What was not stored comes again, so it is not asked for again at once.
             self.accept(desired);

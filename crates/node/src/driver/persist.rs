@@ -147,15 +147,17 @@ impl Driver {
         Durability::Durable
     }
 
-    /// Shows another certificate to callers, once it is durable which one.
-    pub(super) fn certify(&mut self, wanted: &CertificateToShow) -> Durability {
-        let shown = match wanted {
+    /// Shows another certificate to callers, once it is durable which one; none if the node shows what it is to show.
+    pub(super) fn certify(&mut self, wanted: Option<&CertificateToShow>) -> Durability {
+        let shown = wanted.map_or(self.parts.shown, |wanted| match wanted {
             CertificateToShow::Own => ShownCertificate::Own,
             CertificateToShow::Operators(certificate) => ShownCertificate::Operators(certificate.id),
-        };
-        if shown == self.parts.shown {
+        });
+        let Some(wanted) = wanted.filter(|_| shown != self.parts.shown) else {
+            // Whatever could not be written before is not wanted any more.
+            self.written(StateFile::Certificate);
             return Durability::Durable;
-        }
+        };
         if let Err(failure) = self.parts.certificate.store(wanted) {
             self.not_written(StateFile::Certificate, chain(&failure));
             return Durability::NotDurable;

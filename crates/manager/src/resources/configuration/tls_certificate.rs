@@ -35,7 +35,7 @@ pub(crate) static TLS_CERTIFICATE: Resource = Resource {
     plural: "TLS certificates",
     help: "A certificate with its private key, for the management pages and for SIP over TLS of nodes.",
     most: 1_000,
-    list: &[Verb::Get, Verb::Post, Verb::Patch],
+    list: &[Verb::Get, Verb::Post, Verb::Patch, Verb::Delete],
     affects: Affects::Certificates,
     view: Permission::ViewPlatform,
     change: Permission::ChangeTrust,

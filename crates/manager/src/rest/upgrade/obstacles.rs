@@ -164,7 +164,8 @@ impl Notice {
                 let text = if *days < 0 {
                     format!("{what} has ended at {end} UTC; replace or delete it there")
                 } else {
-                    format!("{what} ends in {days} days, at {end} UTC; replace it there before that")
+                    let days = if *days == 1 { "1 day".into() } else { format!("{days} days") };
+                    format!("{what} ends in {days}, at {end} UTC; replace it there before that")
                 };
                 finding(&reason, None, place(held), text)
             }
