@@ -141,7 +141,10 @@ mod tests {
             let refusal = EnrolmentFile::parse(text).unwrap_err().to_string();
             assert!(refusal.starts_with(expected), "{refusal}");
         };
-        check("token = 7", "the enrolment file cannot be read");
+        check("token = 7", "line 1 of the enrolment file cannot be read");
+        let faulty = file().to_text().replace("token = \"t\"", "token = \"secret\\q\"");
+        check(&faulty, "line 5 of the enrolment file cannot be read");
+        assert!(!EnrolmentFile::parse(&faulty).unwrap_err().to_string().contains("secret"));
         check(&"#".repeat(70_000), "the enrolment file has 70000 bytes");
         check(&EnrolmentFile { format: 2, ..file() }.to_text(), "the enrolment file has format 2");
         check(&EnrolmentFile { manager: vec![], ..file() }.to_text(), "the enrolment file lists 0 addresses");

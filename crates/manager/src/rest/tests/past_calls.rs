@@ -154,7 +154,9 @@ async fn alarms_and_events_of_nodes_are_shown_while_they_stand_and_afterwards() 
     assert_eq!(standing["meta"]["total_count"], 1);
     let alarm = &standing["objects"][0];
     fits_its_schema(&kit, "/status/v1/alarm/", alarm).await;
-    assert_eq!((&alarm["node"], &alarm["details"]), (&"manager.example".into(), &"no settings".into()));
+    let details =
+        "a restart of the Management Node would fail: no settings; it is checked again every minute";
+    assert_eq!((&alarm["node"], &alarm["details"]), (&"manager.example".into(), &details.into()));
     kit.get("/status/v1/alarm/1/").await.expect(200);
     checked(None).await;
     assert_eq!(kit.get("/status/v1/alarm/").await.expect(200)["meta"]["total_count"], 0);
