@@ -89,6 +89,8 @@ async fn operators_certificate_is_shown_at_once_beside_a_call_and_after_a_restar
     assert!(machine.enrol(&manager).await.status.success());
     let mut node = machine.start_logged(Slot::A);
     machine.until_web_says(200).await;
+    let has_rooms = || manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == 1));
+    until("the node has the rooms", has_rooms).await;
     let agent = Agent::open(IpAddr::V4(Ipv4Addr::LOCALHOST)).await.unwrap();
     let call = dial(&agent, &machine).await;
     let trusted = [&own, &operators];
