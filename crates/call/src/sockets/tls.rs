@@ -277,6 +277,12 @@ mod tests {
         certificate.der().clone()
     }
 
+    /// Settings whose files lie in this directory, and are not there yet.
+    fn settings_in(dir: &Path) -> TlsSettings {
+        let (certificate, key) = (dir.join("chain.pem"), dir.join("key.pem"));
+        TlsSettings { address: ([127, 0, 0, 1], 0).into(), certificate, key, trust: None }
+    }
+
     fn change_time(path: &Path, second: u64) {
         let file = File::options().write(true).open(path).expect("file");
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).expect("time");
@@ -285,10 +291,7 @@ mod tests {
     #[test]
     fn replaced_certificate_is_used_and_one_that_cannot_be_used_is_not() {
         let dir = tempfile::tempdir().expect("directory");
-        let file = |name| dir.path().join(name);
-        let address = ([127, 0, 0, 1], 0).into();
-        let settings =
-            TlsSettings { address, certificate: file("chain.pem"), key: file("key.pem"), trust: None };
+        let settings = settings_in(dir.path());
         let first = replace(&settings, 1);
         let identity = Identity::load(&settings).expect("a certificate");
         let used = || identity.state().shown().cert[0].clone();
@@ -309,10 +312,7 @@ mod tests {
     #[test]
     fn given_certificate_is_shown_until_it_is_taken_away_whatever_becomes_of_the_files() {
         let dir = tempfile::tempdir().expect("directory");
-        let file = |name| dir.path().join(name);
-        let address = ([127, 0, 0, 1], 0).into();
-        let settings =
-            TlsSettings { address, certificate: file("chain.pem"), key: file("key.pem"), trust: None };
+        let settings = settings_in(dir.path());
         let first = replace(&settings, 1);
         let identity = Identity::load(&settings).expect("a certificate");
         let used = || identity.state().shown().cert[0].clone();

@@ -69,7 +69,7 @@ pub(super) fn steps(layout: &Layout, slot: Slot) -> Vec<Step> {
     let moved = |name: &str, to: PathBuf| Step::Move { from: backup.join(name), to };
     let mut steps = Vec::new();
     // The first password of a machine that was no Management Node of this platform is of an account that is gone now.
-    // The certificate is moved later than this step: it tells as long as the step may be due.
+    // The certificate is moved later than this step, so comparing it shows whether the step is still due.
     if is_of_another_platform(&backup.join(AUTHORITY), &state.join("authority.pem")) {
         steps.push(Step::Remove(first_password::file(&state)));
     }

@@ -1,7 +1,7 @@
 //! Divides the calls that the licences allow among the nodes. Pure.
 //!
 //! What a node has, another cannot have, and a node goes by its share until it has heard of a smaller one. So a share is
-//! lowered first, and given to another when the node has said that it goes by the lower one: however messages are delayed,
+//! lowered first, and given to another when the node has said that it goes by the lower one: also when messages are late,
 //! all shares together are never more than the licences allow. Shares are left as they are while every node has some to
 //! spare, so that a platform of many nodes does not send all of them another one with each call.
 

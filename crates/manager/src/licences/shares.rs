@@ -10,8 +10,7 @@ use wire::share::{CallShare, HeldShare};
 
 use super::division::{Demand, Holder, divide};
 
-/// How long a node that has refused calls is given more than others: several divisions, and as long as a caller is told to
-/// wait before it tries again.
+/// How long a node that has refused calls is given more than others: several divisions, and the Retry-After of a refusal.
 const REFUSING: Span = Span::seconds(10);
 
 /// A node of the platform at the time of a division.

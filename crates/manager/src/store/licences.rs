@@ -4,7 +4,7 @@ use fleet::time::Wall;
 use licence::Licence;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::StoreError;
+use super::{StoreError, signed};
 use crate::licences::Installed;
 
 /// Stores a licence; returns its number. A second one of the same name breaks the table's rule: ask [`is_installed`] before.
@@ -13,7 +13,7 @@ use crate::licences::Installed;
 /// The database reports an error.
 pub(crate) fn insert(tx: &Transaction<'_>, licence: &Licence, now: Wall) -> Result<i64, StoreError> {
     let sql = "INSERT INTO licence (name, text, signed_with, installed_at) VALUES (?1, ?2, ?3, ?4)";
-    let at = i64::try_from(now.0).unwrap_or(i64::MAX);
+    let at = signed(now.0);
     tx.execute(sql, params![licence.terms.id, licence.text, licence.key.to_string(), at])?;
     Ok(tx.last_insert_rowid())
 }

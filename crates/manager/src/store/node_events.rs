@@ -7,7 +7,7 @@ use fleet::time::Wall;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
-use super::StoreError;
+use super::{StoreError, signed};
 
 /// How many rows are kept, of some 300 bytes: a run over 10,000 nodes writes 30,000.
 const EVENTS: i64 = 50_000;
@@ -46,7 +46,7 @@ fn write(
     });
     let sql = "INSERT INTO workervm_status_event (event_type, time_changed, workervm_configuration_id, body)
                VALUES (?1, ?2, ?3, ?4)";
-    let at = i64::try_from(at.0).unwrap_or(i64::MAX);
+    let at = signed(at.0);
     tx.prepare_cached(sql)?.execute(params![event, at, node.0, body.to_string()])?;
     let written = tx.last_insert_rowid();
     if written % CUT_EVERY == 0 {

@@ -6,7 +6,7 @@ use fleet::time::Wall;
 use rusqlite::{Connection, Row, Transaction, params};
 use uuid::Uuid;
 
-use super::{StoreError, locations};
+use super::{StoreError, locations, signed};
 use crate::calls::{ConferenceKey, Past, PastConference, PastParticipant};
 use crate::view::{PastParticipantBody, Place, Places};
 
@@ -78,11 +78,11 @@ fn write_conference(tx: &Transaction<'_>, past: &PastConference) -> Result<(), S
 }
 
 fn milliseconds(at: Wall) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
+    signed(at.0)
 }
 
 fn seconds(from: Wall, to: Wall) -> i64 {
-    i64::try_from(to.0.saturating_sub(from.0) / 1_000).unwrap_or(i64::MAX)
+    signed(to.0.saturating_sub(from.0) / 1_000)
 }
 
 /// Keeps the latest conferences with their participants, and of all participants the latest.

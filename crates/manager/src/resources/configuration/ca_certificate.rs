@@ -2,9 +2,9 @@
 
 use super::certificate_fields::{
     CERTIFICATES, END_DATE, ISSUER_HASH, ISSUER_KEY_ID, ISSUER_NAME, KEY_ID, RAW_ISSUER, RAW_SUBJECT,
-    SERIAL_NO, START_DATE, SUBJECT_HASH, SUBJECT_NAME, TEXT, fill,
+    SERIAL_NO, START_DATE, SUBJECT_HASH, SUBJECT_NAME, TEXT, fill, of_trust,
 };
-use crate::resources::{Affects, Field, FieldErrors, Object, Permission, Resource, Shape, Verb};
+use crate::resources::{Field, FieldErrors, Object, Resource, Shape, Verb};
 use crate::trust::read_authorities;
 
 /// The certificate.
@@ -16,12 +16,8 @@ pub(crate) static CA_CERTIFICATE: Resource = Resource {
     called: "CA certificate",
     plural: "CA certificates",
     help: "The certificate of an authority, shown beside TLS certificates that it has issued.",
-    most: 1_000,
     list: &[Verb::Get, Verb::Post, Verb::Delete],
     detail: &[Verb::Get, Verb::Patch, Verb::Delete],
-    affects: Affects::Certificates,
-    view: Permission::ViewPlatform,
-    change: Permission::ChangeTrust,
     check: complete,
     fields: &[
         SUBJECT_NAME,
@@ -41,7 +37,7 @@ pub(crate) static CA_CERTIFICATE: Resource = Resource {
         ISSUER_KEY_ID,
         TEXT,
     ],
-    ..Resource::configuration("ca_certificate")
+    ..of_trust("ca_certificate")
 };
 
 /// Checks that it is the certificate of one authority, and fills in what it says.

@@ -1,7 +1,17 @@
-//! The fields that show what a certificate says, for every resource that has one.
+//! What the resources of certificates have in common, among it the fields that show what a certificate says.
 
-use crate::resources::{Field, Initial, Object, Shape};
+use crate::resources::{Affects, Field, Initial, Object, Permission, Resource, Shape};
 use crate::trust::Shown;
+
+/// A resource whose objects have certificates.
+pub(super) const fn of_trust(name: &'static str) -> Resource {
+    Resource {
+        most: 1_000,
+        affects: Affects::Certificates,
+        change: Permission::ChangeTrust,
+        ..Resource::configuration(name)
+    }
+}
 
 /// How many characters of certificates one object has.
 pub(crate) const CERTIFICATES: usize = 65_536;

@@ -1,9 +1,9 @@
 //! `configuration/v1/certificate_signing_request/`: requests to an authority, each with a key of its own. The certificate
 //! that the authority has issued for one becomes a TLS certificate.
 
-use super::certificate_fields::CERTIFICATES;
+use super::certificate_fields::{CERTIFICATES, of_trust};
 use super::tls_certificate::PASSPHRASE;
-use crate::resources::{Affects, Field, FieldErrors, Object, Permission, Resource, Shape, Verb};
+use crate::resources::{Field, FieldErrors, Object, Resource, Shape, Verb};
 use crate::trust::{self, Asked, Fault, KeyKind, PrivateKey, SigningRequest, Subject, is_host_or_address};
 
 /// Its common name, which is one of its names if it is that of a host or an address.
@@ -70,12 +70,8 @@ pub(crate) static CERTIFICATE_SIGNING_REQUEST: Resource = Resource {
     called: "certificate signing request",
     plural: "certificate signing requests",
     help: "A request to an authority for a certificate, with the private key that belongs to it.",
-    most: 1_000,
     list: &[Verb::Get, Verb::Post, Verb::Delete],
     detail: &[Verb::Get, Verb::Patch, Verb::Delete],
-    affects: Affects::Certificates,
-    view: Permission::ViewPlatform,
-    change: Permission::ChangeTrust,
     check: complete,
     fields: &[
         SUBJECT_NAME,
@@ -93,7 +89,7 @@ pub(crate) static CERTIFICATE_SIGNING_REQUEST: Resource = Resource {
         CERTIFICATE,
         TLS_CERTIFICATE,
     ],
-    ..Resource::configuration("certificate_signing_request")
+    ..of_trust("certificate_signing_request")
 };
 
 /// Makes the request when there is none yet, and checks an issued certificate against it.

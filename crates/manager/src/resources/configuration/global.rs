@@ -43,8 +43,8 @@ pub(crate) static GLOBAL: Resource = Resource {
         absent("enable_webrtc").help("Whether Conferencing Nodes take calls of browsers."),
         absent("enable_rtmp").help("Whether Conferencing Nodes send streams."),
         absent("bursting_enabled").help("Whether nodes of a cloud are started when the others are full."),
-        absent("enable_analytics").help("Whether the publisher is told how the platform is used."),
-        absent("error_reporting_enabled").help("Whether the publisher is told of faults."),
+        absent("enable_analytics").help("Whether usage statistics are sent to the publisher."),
+        absent("error_reporting_enabled").help("Whether faults are reported to the publisher."),
     ],
     ..Resource::singleton("global")
 };

@@ -3,9 +3,9 @@
 use super::certificate_fields::{
     CERTIFICATES, CLIENT_AUTH, END_DATE, ISSUER_HASH, ISSUER_KEY_ID, ISSUER_NAME, KEY_ID, RAW_ISSUER,
     RAW_SUBJECT, SERIAL_NO, SERVER_AUTH, START_DATE, SUBJECT_ALT_NAMES, SUBJECT_HASH, SUBJECT_NAME, TEXT,
-    fill,
+    fill, of_trust,
 };
-use crate::resources::{Affects, Field, FieldErrors, Object, Permission, Resource, Shape, Verb};
+use crate::resources::{Field, FieldErrors, Object, Resource, Shape, Verb};
 use crate::trust::{self, Given, Identity};
 
 /// The certificate, with those between it and a root.
@@ -34,11 +34,7 @@ pub(crate) static TLS_CERTIFICATE: Resource = Resource {
     called: "TLS certificate",
     plural: "TLS certificates",
     help: "A certificate with its private key, for the management pages and for SIP over TLS of nodes.",
-    most: 1_000,
     list: &[Verb::Get, Verb::Post, Verb::Patch, Verb::Delete],
-    affects: Affects::Certificates,
-    view: Permission::ViewPlatform,
-    change: Permission::ChangeTrust,
     check: complete,
     fields: &[
         SUBJECT_NAME,
@@ -65,7 +61,7 @@ pub(crate) static TLS_CERTIFICATE: Resource = Resource {
         CLIENT_AUTH,
         TEXT,
     ],
-    ..Resource::configuration("tls_certificate")
+    ..of_trust("tls_certificate")
 };
 
 /// Checks that certificate, chain and key fit, and fills in what the certificate says.

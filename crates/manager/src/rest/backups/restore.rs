@@ -67,7 +67,7 @@ async fn restore(State(api): State<Api>, request: Request) -> Result<Response, R
     // Whatever is left of it is removed by the next start.
     let _ = tokio::fs::remove_file(&file).await;
     let manifest = unpacked?;
-    // No run starts between this look and the end of the process.
+    // No run starts between this look and the acceptance.
     let _no_start = api.packages.lock().await;
     if let Err(refusal) = refuse_during_a_run(&api) {
         api.context.backups.discard(turn).await?;

@@ -22,7 +22,7 @@ use crate::rest::error::Refusal;
 use crate::rest::licences::with_installed;
 use crate::rest::{Api, reasons};
 
-/// What an operator is told of licences that an upgrade would end, in the words of the operator's document (R18).
+/// The sentence for licences that an upgrade would end, word for word as R18 has it.
 const NOT_VALID_AFTER_UPGRADE: &str =
     "This system includes active licenses that will not be valid after upgrade";
 
