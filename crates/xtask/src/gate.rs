@@ -144,7 +144,7 @@ pub(crate) fn faults(arguments: &[String]) -> Result<(), Failed> {
 /// Every benchmark.
 pub(crate) fn bench() -> Result<(), Failed> {
     let dir = releases::build()?.dir;
-    for package in ["fleet", "package", "call", "demo"] {
+    for package in ["fleet", "package", "call", "manager", "demo"] {
         run(cargo(&["bench", "-p", package]).env("PITLANE_RELEASES", &dir))?;
     }
     Ok(())
