@@ -1,9 +1,11 @@
 //! All node records, with an index of what must be found quickly: places taken, the queue, the next deadline.
 //!
 //! The index is derived from the records and never stored. `Nodes::edit` is the only way to change a record; it
-//! updates the index, and raises the generation if the node's desired state has changed.
+//! updates the index, and raises the generation if the node's desired state has changed. A copy shares the records
+//! until one side changes them, so that a copy of a large platform is cheap.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 
 use crate::desired::Generation;
 use crate::node::{Contact, Duty, Node, NodeId};
@@ -68,7 +70,7 @@ struct Index {
 /// The registered nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nodes {
-    records: BTreeMap<NodeId, Node>,
+    records: BTreeMap<NodeId, Arc<Node>>,
     index: Index,
     changed: BTreeSet<NodeId>,
     /// The epoch of every generation given from now on.
@@ -78,18 +80,19 @@ pub struct Nodes {
 impl Nodes {
     /// The nodes as they were stored.
     pub fn restore(epoch: u32, records: BTreeMap<NodeId, Node>) -> Self {
+        let records = records.into_iter().map(|(id, node)| (id, Arc::new(node))).collect();
         let index = Index::of(&records);
         Self { records, index, changed: BTreeSet::new(), epoch }
     }
 
     /// One node.
     pub fn get(&self, id: NodeId) -> Option<&Node> {
-        self.records.get(&id)
+        self.records.get(&id).map(Arc::as_ref)
     }
 
     /// All nodes, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        self.records.iter().map(|(id, node)| (*id, node))
+        self.records.iter().map(|(id, node)| (*id, &**node))
     }
 
     /// The ids of all nodes.
@@ -111,12 +114,12 @@ impl Nodes {
     pub(crate) fn insert(&mut self, id: NodeId, node: Node) {
         self.remove(id);
         self.index.list(id, keys(&node));
-        self.records.insert(id, node);
+        self.records.insert(id, Arc::new(node));
         self.changed.insert(id);
     }
 
     /// Forgets a node.
-    pub(crate) fn remove(&mut self, id: NodeId) -> Option<Node> {
+    pub(crate) fn remove(&mut self, id: NodeId) -> Option<Arc<Node>> {
         let node = self.records.remove(&id)?;
         self.index.unlist(id, keys(&node));
         self.changed.insert(id);
@@ -125,10 +128,11 @@ impl Nodes {
 
     /// Changes one record. Its generation rises if what is wanted of the node changes by it.
     pub(crate) fn edit(&mut self, id: NodeId, change: impl FnOnce(&mut Node)) {
-        let Some(node) = self.records.get_mut(&id) else { return };
-        let before = node.clone();
+        let Some(record) = self.records.get_mut(&id) else { return };
+        let before = record.clone();
+        let node = Arc::make_mut(record);
         change(node);
-        if *node == before {
+        if *node == *before {
             return;
         }
         if node.intent() != before.intent() {
@@ -200,7 +204,7 @@ impl Nodes {
 }
 
 impl Index {
-    fn of(records: &BTreeMap<NodeId, Node>) -> Self {
+    fn of(records: &BTreeMap<NodeId, Arc<Node>>) -> Self {
         let mut index = Self::default();
         for (id, node) in records {
             index.list(*id, keys(node));
@@ -332,6 +336,16 @@ mod tests {
         assert_eq!((nodes.results(), nodes.working()), (Results { upgraded: 1, failed: 0 }, 0));
         nodes.insert(ONE, node(draining(), None));
         assert!(nodes.index_is_true(), "the record before is still listed");
+    }
+
+    #[test]
+    fn copy_keeps_its_records_whatever_becomes_of_the_original() {
+        let mut nodes = nodes();
+        let (copy, before) = (nodes.clone(), nodes.get(ONE).cloned());
+        nodes.edit(ONE, |node| node.reported_at = Time(7));
+        nodes.remove(TWO);
+        assert_eq!((copy.get(ONE).cloned(), copy.len()), (before, 2));
+        assert!(copy.index_is_true() && nodes.get(ONE) != copy.get(ONE));
     }
 
     #[test]

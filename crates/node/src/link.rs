@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use wire::live::Outcome;
 use wire::machine::Machine;
 use wire::{
-    CertificateToShow, Configuration, Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, ShownCertificate,
-    SyncAnswer, Tally, Wait,
+    CertificateToShow, Configuration, ConfigurationChange, Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES,
+    ShownCertificate, SyncAnswer, Tally, Wait,
 };
 
 use crate::backoff::{Backoff, chance};
@@ -74,12 +74,21 @@ impl Report {
 pub struct Answer {
     /// The desired state.
     pub desired: Desired,
-    /// The configuration, when it differs from the node's.
-    pub configuration: Option<Configuration>,
+    /// The Virtual Meeting Rooms, when they differ from the node's.
+    pub rooms: Option<NewRooms>,
     /// The certificate to show, when it is another one.
     pub certificate: Option<CertificateToShow>,
     /// How fast a package may be fetched, in bytes per second; none is without limit.
     pub fetch_rate: Option<u64>,
+}
+
+/// Other Virtual Meeting Rooms than the node has.
+#[derive(Clone, Debug)]
+pub enum NewRooms {
+    /// All of them.
+    All(Configuration),
+    /// What has changed since a revision.
+    Change(ConfigurationChange),
 }
 
 /// The outcome of a request.
@@ -241,6 +250,7 @@ impl Session {
             protocol: _,
             desired,
             configuration,
+            configuration_change,
             fetch_rate,
             heard_at,
             wall,
@@ -259,7 +269,9 @@ impl Session {
         };
         self.live.answered(said, participants, commands, start);
         self.live.set_share(call_share.unwrap_or_default());
-        Answer { desired: desired.into(), configuration, certificate, fetch_rate }
+        let change = configuration_change.map(NewRooms::Change);
+        let rooms = configuration.map(NewRooms::All).or(change);
+        Answer { desired: desired.into(), rooms, certificate, fetch_rate }
     }
 
     /// Sends a last report before the restart. It is tried once.
@@ -310,6 +322,7 @@ impl Session {
             observed,
             tally,
             configuration,
+            takes_changes: true,
             wait,
             started_at: Some(self.clock.started_at().0),
             wall: Some(self.clock.wall()),

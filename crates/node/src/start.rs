@@ -226,7 +226,7 @@ impl Found {
             clock: self.clock,
             state_file: self.state_file,
             configuration: self.configuration,
-            revision: self.rooms.revision,
+            rooms: self.rooms,
             certificate: self.certificate,
             shown,
             account_rooms: self.settings.account_rooms,

@@ -14,7 +14,7 @@ use fleet::version::{Release, Version};
 use node::identity::Identity;
 use slots::{Slot, UnixMillis, Why};
 use tokio::net::TcpListener;
-use wire::{Configuration, Room};
+use wire::{Configuration, ConfigurationChange, Room};
 
 use support::machine::{Node, TestMachine};
 use support::package::{Publisher, next_release};
@@ -285,6 +285,30 @@ async fn rooms_reach_the_node_once_and_are_known_after_a_restart() {
     let _node = machine.start(Slot::A);
     until("it reports again", || manager.with(|fake| fake.seen.len() > seen)).await;
     assert_eq!(manager.with(|fake| fake.seen[seen].configuration), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn change_of_rooms_is_applied_to_those_that_the_node_has() {
+    let (machine, manager, node) = in_service().await;
+    let room = |name: &str| Room { name: name.into(), aliases: vec![name.into()] };
+    manager.with(|fake| {
+        fake.configuration = Configuration { revision: 4, rooms: vec![room("team"), room("board")] }
+    });
+    let has =
+        |revision| manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == revision));
+    until("the node has the rooms", || has(4)).await;
+    let (changed, removed) = (vec![room("garden")], vec!["board".into()]);
+    manager.with(|fake| {
+        // All rooms are not what it is sent: they are others.
+        fake.configuration = Configuration { revision: 5, rooms: Vec::new() };
+        fake.change = Some(ConfigurationChange { since: 4, revision: 5, changed, removed });
+    });
+    until("the node has the change", || has(5)).await;
+    drop(node);
+    let stored = std::fs::read_to_string(machine.path().join("state/configuration.json")).unwrap();
+    let mut stored: Configuration = serde_json::from_str(&stored).unwrap();
+    stored.rooms.sort_by(|one, other| one.name.cmp(&other.name));
+    assert_eq!(stored, Configuration { revision: 5, rooms: vec![room("garden"), room("team")] });
 }
 
 #[tokio::test(flavor = "multi_thread")]

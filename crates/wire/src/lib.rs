@@ -11,6 +11,7 @@
 //! of numbers or texts, and UUIDs, texts. `tests/protocol.rs` holds the bytes of these as well.
 
 mod certificate;
+mod configuration;
 mod enrolment;
 mod identity;
 mod sync;
@@ -22,8 +23,9 @@ pub mod report;
 pub mod share;
 
 pub use certificate::{CertificateToShow, NodeCertificate, ShownCertificate};
+pub use configuration::{Configuration, ConfigurationChange, Room};
 pub use enrolment::{
     CERTIFICATE_LIFE, ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest,
 };
 pub use identity::{IdentityName, NotARegistration, NotAnIdentity, RegistrationId};
-pub use sync::{Configuration, PROTOCOL, Protocols, Room, SYNC_BYTES, Sync, SyncAnswer, Tally, Wait};
+pub use sync::{PROTOCOL, Protocols, SYNC_BYTES, Sync, SyncAnswer, Tally, Wait};

@@ -6,6 +6,7 @@ use fleet::time::{Time, Wall};
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{CertificateToShow, ShownCertificate};
+use crate::configuration::{Configuration, ConfigurationChange};
 use crate::desired::Desired;
 use crate::live::{Command, MediaStatistics, Outcome, ParticipantChanges};
 use crate::machine::Machine;
@@ -99,27 +100,12 @@ pub struct Sync {
     /// Which certificate it shows to callers; none when its release shows none of the operator's. Since protocol 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<ShownCertificate>,
+    /// Whether it can be sent what has changed of the configuration since its revision. Since protocol 2.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_changes: bool,
     /// What its machine is; in requests alone that wait for news. Since protocol 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Machine>,
-}
-
-/// A Virtual Meeting Room. Since protocol 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Room {
-    /// Its name.
-    pub name: String,
-    /// What callers dial to reach it.
-    pub aliases: Vec<String>,
-}
-
-/// The configuration that nodes need to carry calls. Since protocol 1.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Configuration {
-    /// Rises with every change.
-    pub revision: u64,
-    /// The Virtual Meeting Rooms.
-    pub rooms: Vec<Room>,
 }
 
 /// The answer: the node's desired state.
@@ -132,6 +118,9 @@ pub struct SyncAnswer {
     /// The configuration, when its revision differs from the node's. Since protocol 1.
     #[serde(default)]
     pub configuration: Option<Configuration>,
+    /// What has changed of the configuration since the node's revision, instead of all of it. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration_change: Option<ConfigurationChange>,
     /// How fast the node may fetch the package, in bytes per second; none is without limit. Since
     /// protocol 1.
     #[serde(default)]

@@ -20,8 +20,8 @@ use wire::machine::Machine;
 use wire::report::Report;
 use wire::share::{CallShare, HeldShare};
 use wire::{
-    CertificateToShow, Configuration, NodeCertificate, PROTOCOL, Room, ShownCertificate, Sync, SyncAnswer,
-    Tally, Wait,
+    CertificateToShow, Configuration, ConfigurationChange, NodeCertificate, PROTOCOL, Room, ShownCertificate,
+    Sync, SyncAnswer, Tally, Wait,
 };
 
 const MANIFEST: Sha256 = Sha256([7; 32]);
@@ -187,6 +187,7 @@ fn syncs() -> Vec<Sync> {
         outcomes: Vec::new(),
         call_share: None,
         certificate: None,
+        takes_changes: false,
         machine: None,
     };
     let mut syncs: Vec<Sync> = reports().into_iter().enumerate().map(of).collect();
@@ -218,6 +219,7 @@ fn syncs() -> Vec<Sync> {
         call_limit: Some(500),
     };
     syncs.push(Sync { machine: Some(machine), ..syncs[3].clone() });
+    syncs.push(Sync { takes_changes: true, ..syncs[1].clone() });
     syncs
 }
 
@@ -227,6 +229,7 @@ fn answers() -> Vec<SyncAnswer> {
         protocol: 2,
         desired: desired.into(),
         configuration: (n == 0).then(|| Configuration { revision: 2, rooms: vec![room.clone()] }),
+        configuration_change: None,
         fetch_rate: (n > 0).then_some(1_000_000),
         heard_at: (n > 0).then_some(Time(1_795_463_936_010)),
         wall: (n > 0).then_some(Wall(1_795_463_936_030)),
@@ -246,6 +249,9 @@ fn answers() -> Vec<SyncAnswer> {
     for to_show in [CertificateToShow::Own, CertificateToShow::Operators(certificate)] {
         answers.push(SyncAnswer { certificate: Some(to_show), ..answers[1].clone() });
     }
+    let (changed, removed) = (vec![room.clone()], vec!["lounge".into()]);
+    let change = ConfigurationChange { since: 5, revision: u64::MAX, changed, removed };
+    answers.push(SyncAnswer { configuration_change: Some(change), ..answers[1].clone() });
     answers
 }
 

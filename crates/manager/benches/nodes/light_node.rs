@@ -183,7 +183,9 @@ impl LightNode {
     /// Takes an answer, and does what can be done at once.
     fn take(&mut self, answer: SyncAnswer) {
         let desired = fleet::desired::Desired::from(answer.desired);
-        self.configuration = answer.configuration.map_or(self.configuration, |new| new.revision);
+        let changed = answer.configuration_change.map(|change| change.revision);
+        let new = answer.configuration.map(|all| all.revision).or(changed);
+        self.configuration = new.unwrap_or(self.configuration);
         self.process.beside = answer.beside;
         self.last_at = answer.heard_at.map_or(self.last_at, |heard| heard.max(self.last_at));
         // A stale state is not taken: another answer follows.
@@ -234,6 +236,7 @@ impl LightNode {
             outcomes: Vec::new(),
             call_share: None,
             certificate: None,
+            takes_changes: true,
             machine: None,
         }
     }

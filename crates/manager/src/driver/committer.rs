@@ -23,11 +23,11 @@ use wire::{Configuration, Tally};
 
 use super::log;
 use super::notifier::Notifier;
-use super::rooms::Rooms;
+use super::rooms::{Rooms, RoomsToSend};
 use crate::calls::LiveCalls;
 use crate::licences::Licences;
 use crate::node_certificates::NodeCertificates;
-use crate::store::{Batch, Entry, Recorded, RoomsChanged, Store, StoreError, mark_time, record};
+use crate::store::{Batch, Entry, Recorded, Store, StoreError, mark_time, node_boot, read_rooms, record};
 
 /// What is known of a node only while the Management Node runs. It is shown, and no decision depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct NodeRuntime {
     pub heard_at: Time,
     /// How far its wall clock was ahead of the Management Node's then, if it reports its clock.
     pub clock_ahead: Option<Offset>,
+    /// When its release started, by its own clock in milliseconds, once that is stored.
+    pub started_at: Option<u64>,
 }
 
 /// A run was started.
@@ -142,7 +144,12 @@ impl Committer {
         self.inner.store.write(move |tx| mark_time(tx, &stamp)).await
     }
 
-    /// Reads the committed state. The closure must be quick: it blocks a commit.
+    /// The committed state as it is now, for what takes longer than a moment. It shares the records of the nodes.
+    pub fn snapshot(&self) -> (Fleet, Time) {
+        self.read(|fleet, now| (fleet.clone(), now))
+    }
+
+    /// Reads the committed state. The closure must be quick: a commit waits for it before it is seen.
     pub fn read<T>(&self, read: impl FnOnce(&Fleet, Time) -> T) -> T {
         let fleet = self.inner.fleet.read();
         read(&fleet, self.now())
@@ -188,7 +195,7 @@ impl Committer {
         E: From<StoreError> + Send + 'static,
     {
         let committer = self.clone();
-        let job = move |batch: &mut Batch<'_, '_>| {
+        let job = move |batch: &mut Batch<'_>| {
             let now = committer.now();
             let (events, answer) = match batch.in_savepoint_with_fleet(|tx, fleet| write(tx, fleet, now))? {
                 Ok(written) => written,
@@ -218,7 +225,7 @@ impl Committer {
         follows: impl FnOnce(&Fleet) -> Option<Event> + Send + 'static,
     ) -> Result<(), StoreError> {
         let committer = self.clone();
-        let job = move |batch: &mut Batch<'_, '_>| {
+        let job = move |batch: &mut Batch<'_>| {
             let Some(event) = follows(batch.fleet()) else { return Ok(Ok(None)) };
             let done = apply_event(batch, &committer.inner.clock, committer.now(), event)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(Some(done)))
@@ -237,12 +244,10 @@ impl Committer {
         policy: Policy,
     ) -> Result<Result<Started, Vec<Blocker>>, StoreError> {
         let committer = self.clone();
-        let job = move |batch: &mut Batch<'_, '_>| {
+        let job = move |batch: &mut Batch<'_>| {
             let now = committer.now();
             let warnings = batch.fleet().check_start(&package, now).warnings;
-            let entry = Entry::Start { package: package.clone(), policy: policy.clone() };
-            let put = |fleet: &mut Fleet| fleet.start(package, policy, now);
-            let outcome = apply_entry(batch, &committer.inner.clock, now, entry, put)?;
+            let outcome = apply_entry(batch, &committer.inner.clock, now, Entry::Start { package, policy })?;
             let run = batch.fleet().platform.runs;
             Ok::<_, StoreError>(Ok::<_, StoreError>(outcome.map(|done| (done, Started { run, warnings }))))
         };
@@ -262,21 +267,16 @@ impl Committer {
     /// The store could not commit.
     pub async fn set_policy(&self, policy: Policy) -> Result<(), StoreError> {
         let committer = self.clone();
-        let job = move |batch: &mut Batch<'_, '_>| {
-            let entry = Entry::Policy { policy: policy.clone() };
-            let put = |fleet: &mut Fleet| {
-                fleet.platform.policy = policy;
-                Ok::<_, std::convert::Infallible>(Applied::default())
-            };
-            let Ok(done) = apply_entry(batch, &committer.inner.clock, committer.now(), entry, put)?;
-            Ok::<_, StoreError>(Ok::<_, StoreError>(done))
+        let job = move |batch: &mut Batch<'_>| {
+            let entry = Entry::Policy { policy };
+            let done = apply_entry(batch, &committer.inner.clock, committer.now(), entry)?;
+            Ok::<_, StoreError>(Ok::<_, StoreError>(done.ok()))
         };
         let committer = self.clone();
-        self.inner.store.job(job, move |done| committer.publish(Some(done))).await
+        self.inner.store.job(job, move |done| committer.publish(done)).await
     }
 
-    /// Changes Virtual Meeting Rooms or aliases: the revision rises in the same transaction, and every
-    /// node is sent the new configuration.
+    /// Changes Virtual Meeting Rooms or aliases, of which every node learns.
     ///
     /// # Errors
     /// What `write` returns, or that the store could not commit.
@@ -305,23 +305,28 @@ impl Committer {
     {
         let write = move |tx: &Transaction<'_>| {
             let (concerns_nodes, answer) = write(tx)?;
-            let changed = if concerns_nodes { Some(RoomsChanged::mark(tx)?) } else { None };
+            let changed = if concerns_nodes { Some(read_rooms(tx)?) } else { None };
             Ok::<_, E>((changed, answer))
         };
         let committer = self.clone();
         let then = move |(changed, answer)| {
-            if let Some(RoomsChanged { configuration }) = changed {
+            if let Some(configuration) = changed {
                 committer.inner.rooms.replace(configuration);
                 committer.inner.notifier.notify_all();
             }
             answer
         };
-        self.inner.store.job(move |batch: &mut Batch<'_, '_>| batch.in_savepoint(write), then).await
+        self.inner.store.job(move |batch: &mut Batch<'_>| batch.in_savepoint(write), then).await
     }
 
     /// The Virtual Meeting Rooms as the nodes are sent them.
     pub fn rooms(&self) -> Arc<Configuration> {
         self.inner.rooms.current()
+    }
+
+    /// What a node is sent of them that has this revision, and that can be sent changes or not.
+    pub(crate) fn rooms_since(&self, revision: u64, takes_changes: bool) -> RoomsToSend {
+        self.inner.rooms.since(revision, takes_changes)
     }
 
     /// Sends the nodes the certificates that are stored for them now.
@@ -363,13 +368,40 @@ impl Committer {
 
     /// Notes that a node has reported.
     pub(crate) fn heard(&self, id: NodeId, tally: Tally, clock_ahead: Option<Offset>) {
-        let live = NodeRuntime { tally, heard_at: self.now(), clock_ahead };
-        self.inner.live.lock().insert(id, live);
+        let heard_at = self.now();
+        let mut live = self.inner.live.lock();
+        let known = live.entry(id).or_default();
+        *known = NodeRuntime { tally, heard_at, clock_ahead, ..*known };
+    }
+
+    /// Stores when a node's release started, unless that is stored already.
+    ///
+    /// # Errors
+    /// The store could not be read or written.
+    pub(crate) async fn remember_start(&self, id: NodeId, started_at: u64) -> Result<(), StoreError> {
+        if self.node_runtime(id).is_some_and(|known| known.started_at == Some(started_at)) {
+            return Ok(());
+        }
+        node_boot::remember(self.store(), id, started_at).await?;
+        if let Some(known) = self.inner.live.lock().get_mut(&id) {
+            known.started_at = Some(started_at);
+        }
+        Ok(())
+    }
+
+    /// What is known of every node since this process started.
+    pub(crate) fn nodes_runtime(&self) -> BTreeMap<NodeId, NodeRuntime> {
+        self.inner.live.lock().clone()
     }
 
     /// Notes what a node says of its machine.
     pub(crate) fn note_machine(&self, id: NodeId, machine: Machine) {
         self.inner.machines.lock().insert(id, Arc::new(machine));
+    }
+
+    /// What a node has said of its machine since this process started.
+    pub(crate) fn machine(&self, id: NodeId) -> Option<Arc<Machine>> {
+        self.inner.machines.lock().get(&id).cloned()
     }
 
     /// What the nodes have said of their machines since this process started.
@@ -409,35 +441,25 @@ impl Committer {
 }
 
 /// Applies an event to the core and writes the result. An error breaks the store.
-fn apply_event(
-    batch: &mut Batch<'_, '_>,
-    clock: &Clock,
-    now: Time,
-    event: Event,
-) -> Result<Effects, StoreError> {
-    let entry = Entry::Event { event: event.clone() };
-    let put = |fleet: &mut Fleet| Ok::<_, std::convert::Infallible>(fleet.apply(now, event));
-    let Ok(done) = apply_entry(batch, clock, now, entry, put)?;
-    Ok(done)
+fn apply_event(batch: &mut Batch<'_>, clock: &Clock, now: Time, event: Event) -> Result<Effects, StoreError> {
+    // Only a start of a run is refused.
+    Ok(apply_entry(batch, clock, now, Entry::Event { event })?.unwrap_or_default())
 }
 
 /// Applies an entry to the core and writes the result. An error breaks the store.
-fn apply_entry<R>(
-    batch: &mut Batch<'_, '_>,
+fn apply_entry(
+    batch: &mut Batch<'_>,
     clock: &Clock,
     now: Time,
     entry: Entry,
-    put: impl FnOnce(&mut Fleet) -> Result<Applied, R>,
-) -> Result<Result<Effects, R>, StoreError> {
-    let tx = batch.tx;
-    let fleet = batch.fleet();
-    let before = fleet.platform.clone();
-    let Applied { facts, changed } = match put(fleet) {
+) -> Result<Result<Effects, Vec<Blocker>>, StoreError> {
+    let before = batch.fleet().platform.clone();
+    let Applied { facts, changed } = match batch.apply(now, &entry) {
         Ok(applied) => applied,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(blockers) => return Ok(Err(blockers)),
     };
     let recorded = Recorded { entry, facts };
-    record(tx, now, &recorded, &before, (fleet, &changed))?;
-    mark_time(tx, &Stamp { now, ..clock.stamp() })?;
+    record(batch.tx, now, &recorded, &before, (batch.fleet(), &changed))?;
+    mark_time(batch.tx, &Stamp { now, ..clock.stamp() })?;
     Ok(Ok(Effects { facts: recorded.facts, changed }))
 }

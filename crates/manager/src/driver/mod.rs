@@ -20,4 +20,5 @@ mod tests;
 
 pub use committer::{Committer, NodeRuntime, Started};
 pub(crate) use past_calls::{restore as restore_calls, store_all as store_past_calls};
+pub(crate) use rooms::RoomsToSend;
 pub use run::{Driver, Ended};

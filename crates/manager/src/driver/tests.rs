@@ -88,7 +88,7 @@ async fn change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
 }
 
 #[tokio::test]
-async fn change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
+async fn change_of_rooms_has_a_revision_of_its_own_and_a_refused_one_changes_nothing() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let insert = |name: &'static str| {
@@ -106,11 +106,28 @@ async fn change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
     insert("lounge").await.unwrap();
     assert!(insert("LOUNGE").await.is_err());
     let rooms = committer.rooms();
-    assert_eq!(rooms.revision, before + 1);
+    assert_ne!(rooms.revision, before);
     assert_eq!(rooms.rooms.len(), 1);
     assert_eq!(rooms.rooms[0].aliases, ["lounge@example.com"]);
     let stored = committer.store().read(crate::store::read_rooms).await.unwrap();
     assert_eq!(stored, *rooms);
+}
+
+#[tokio::test]
+async fn rooms_of_two_management_nodes_have_one_revision_only_if_they_are_the_same() {
+    let (bench, restored) = (Bench::new(), Bench::new());
+    let (committer, restored) = (bench.committer().await, restored.committer().await);
+    let insert = async |committer: &Committer, name: &'static str| {
+        let insert = move |tx: &crate::store::Transaction<'_>| {
+            tx.execute("INSERT INTO conference (name) VALUES (?1)", [name])?;
+            Ok::<_, StoreError>(())
+        };
+        committer.change_rooms(insert).await.unwrap();
+        committer.rooms().revision
+    };
+    assert_eq!(committer.rooms().revision, restored.rooms().revision);
+    assert_eq!(insert(&committer, "lounge").await, insert(&restored, "lounge").await);
+    assert_ne!(insert(&committer, "team").await, insert(&restored, "board").await);
 }
 
 #[tokio::test]

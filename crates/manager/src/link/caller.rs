@@ -25,7 +25,7 @@ use crate::gate::Gate;
 use crate::layout::Layout;
 use crate::presence::Presence;
 use crate::registration::CertificateStatus;
-use crate::store::{StoreError, registrations};
+use crate::store::registrations;
 
 /// How long a request's body may take to arrive.
 const BODY: Duration = Duration::from_secs(30);
@@ -120,10 +120,7 @@ impl Link {
             return Err(Refusal::Expired);
         }
         let shown = *shown;
-        let status = move |connection: &crate::store::Connection| {
-            Ok::<_, StoreError>(registrations::read(connection, shown.node)?.status_of(&shown))
-        };
-        let status = match self.committer.store().read(status).await? {
+        let status = match self.committer.store().registered(shown.node).await?.status_of(&shown) {
             CertificateStatus::ValidFromNow(..) => {
                 self.committer.store().write(move |tx| registrations::note(tx, &shown)).await?
             }

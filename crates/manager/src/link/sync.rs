@@ -21,12 +21,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::machine::Machine;
 use wire::report::{REPORT_BYTES, Report, SENTENCE_CHARACTERS, cut};
 use wire::share::HeldShare;
-use wire::{PROTOCOL, Protocols, ShownCertificate, Sync, SyncAnswer, Tally, Wait};
+use wire::{
+    Configuration, ConfigurationChange, PROTOCOL, Protocols, ShownCertificate, Sync, SyncAnswer, Tally, Wait,
+};
 
 use super::caller::{Caller, bytes, message};
 use super::{Link, Peer, Refusal};
 use crate::calls::LiveReport;
-use crate::driver::Committer;
+use crate::driver::{Committer, RoomsToSend};
 use crate::presence::OpenRequest;
 
 /// The part that every version of the message has.
@@ -41,6 +43,7 @@ struct Received {
     observed: Observed,
     tally: Tally,
     configuration: u64,
+    takes_changes: bool,
     wait: Wait,
     started_at: Option<u64>,
     /// How far the node's wall clock was ahead of ours when the message arrived.
@@ -62,6 +65,7 @@ impl Received {
             observed: mut report,
             tally,
             configuration,
+            takes_changes,
             wait,
             started_at,
             wall: nodes,
@@ -85,6 +89,7 @@ impl Received {
             observed,
             tally,
             configuration,
+            takes_changes,
             wait,
             started_at,
             clock_ahead,
@@ -194,8 +199,8 @@ async fn accept_report(
         sleep_until(request.next_event_at()).await;
         committer.apply(Event::ClockOffset { id: node, ahead }).await?;
     }
-    if let Some(started_at) = started_at.filter(|_| believed) {
-        crate::store::node_boot::remember(committer.store(), node, started_at).await?;
+    if let Some(started_at) = started_at.as_ref().filter(|_| believed) {
+        committer.remember_start(node, *started_at).await?;
     }
     // After a start of the Management Node no link counts as up, so the first report of each node is new.
     if committer.read(|fleet, now| fleet.is_news(node, now, observed)) {
@@ -240,12 +245,11 @@ async fn answer(
         // Registers for notifications before reading the state, so that no change is missed.
         news.as_mut().enable();
         let desired = link.committer.read(|fleet, _| fleet.wanted(node)).ok_or(Refusal::NotRegistered)?;
-        let configuration = link.committer.rooms();
-        let differs = configuration.revision != received.configuration;
+        let rooms = link.committer.rooms_since(received.configuration, received.takes_changes);
         let call_share = share();
         let certificate = link.committer.certificates().for_node(node, received.certificate);
         let newer = desired.generation != observed.generation
-            || differs
+            || rooms != RoomsToSend::Nothing
             || certificate.is_some()
             || call_share != received.call_share.map(|said| said.share);
         let commands = commands_due();
@@ -267,7 +271,7 @@ async fn answer(
             }
         };
         if !hold || over {
-            let configuration = differs.then(|| (*configuration).clone());
+            let (configuration, configuration_change) = shown_rooms(rooms);
             let process = observed.process.map(|process| process.start);
             let beside = link.committer.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(process?));
             let calls = link.committer.calls();
@@ -275,6 +279,7 @@ async fn answer(
                 protocol,
                 desired: desired.into(),
                 configuration,
+                configuration_change,
                 fetch_rate: link.fetch_rate,
                 heard_at: heard_at(),
                 wall: Some(link.committer.wall()),
@@ -285,6 +290,15 @@ async fn answer(
                 certificate,
             });
         }
+    }
+}
+
+/// The two fields of an answer for the rooms.
+fn shown_rooms(rooms: RoomsToSend) -> (Option<Configuration>, Option<ConfigurationChange>) {
+    match rooms {
+        RoomsToSend::Nothing => (None, None),
+        RoomsToSend::Change(change) => (None, Some(change)),
+        RoomsToSend::All(all) => (Some(Configuration::clone(&all)), None),
     }
 }
 

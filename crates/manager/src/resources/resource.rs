@@ -81,8 +81,6 @@ pub(crate) enum Rows {
     ManagementVm,
     /// The Management Node as its machine is set up.
     OwnMachine,
-    /// The Conferencing Nodes.
-    WorkerVm,
     /// The system locations.
     SystemLocation,
 }

@@ -1,6 +1,7 @@
 //! Lists: the envelope with `meta` and `objects`, and paging.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
@@ -17,10 +18,25 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// # Errors
 /// The query names a field or an operator that the resource does not have.
 pub(crate) fn page(of: &Resource, pairs: &[(String, String)], objects: Vec<Value>) -> Result<Value, Refusal> {
+    selected(&of.path(), &named(of), pairs, objects)
+}
+
+/// How many objects are shown at most and how many are left out before them, by a query without filters and without an order; none for
+/// another.
+///
+/// # Errors
+/// As [`page`].
+pub(crate) fn plain(of: &Resource, pairs: &[(String, String)]) -> Result<Option<(usize, usize)>, Refusal> {
+    let asked = query::read(named(of).as_slice(), pairs)?;
+    let is_plain = asked.filters.is_empty() && asked.orders.is_empty();
+    Ok(is_plain.then_some((asked.limit, asked.offset)))
+}
+
+/// The fields of a resource by which a query may filter.
+fn named(of: &Resource) -> Vec<Named> {
     let filtered = of.fields.iter().filter(|field| field.filtered);
     let id = (of.key == Key::Text).then_some(("id", Type::Text));
-    let named: Vec<Named> = filtered.map(|field| (field.name, field.queried_as())).chain(id).collect();
-    selected(&of.path(), &named, pairs, objects)
+    filtered.map(|field| (field.name, field.queried_as())).chain(id).collect()
 }
 
 /// The same for objects without a declaration: those below an object.
@@ -45,17 +61,31 @@ pub(crate) fn selected(
 pub(crate) fn envelope(
     path: &str,
     query: &[(String, String)],
-    (limit, offset): (usize, usize),
+    window: (usize, usize),
     total: usize,
     objects: Vec<Value>,
+) -> Value {
+    json!({"meta": meta(path, query, window, total), "objects": objects})
+}
+
+/// The same for rows that are not looked into any more: their values need not be made first.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page<T> {
+    pub(crate) meta: Value,
+    pub(crate) objects: Vec<T>,
+}
+
+/// What the envelope says of a page: `limit` objects behind the first `offset` of `total`.
+pub(crate) fn meta(
+    path: &str,
+    query: &[(String, String)],
+    (limit, offset): (usize, usize),
+    total: usize,
 ) -> Value {
     let uri = |offset| uri(path, query, limit, offset);
     let next = offset.checked_add(limit).filter(|next| *next < total).map(uri);
     let previous = (offset > 0).then(|| uri(offset.saturating_sub(limit)));
-    json!({
-        "meta": {"limit": limit, "next": next, "offset": offset, "previous": previous, "total_count": total},
-        "objects": objects,
-    })
+    json!({"limit": limit, "next": next, "offset": offset, "previous": previous, "total_count": total})
 }
 
 impl From<BadQuery> for Refusal {

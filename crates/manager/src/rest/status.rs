@@ -3,18 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use answers::{ManagementVm, UpgradeStatus, WorkerVm};
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::node::NodeId;
-use fleet::time::Wall;
+use fleet::platform::Fleet;
+use fleet::time::{Time, Wall};
 use serde_json::{Value, json};
+use wire::machine::Machine;
 
 use super::Api;
 use super::error::Refusal;
-use super::list::selected;
+use super::list::{Page, meta, page, plain, selected};
 use super::request::{PathId, QueryPairs};
 use super::route::both;
 use super::upgrade::companion_warnings;
@@ -22,6 +26,7 @@ use super::views::ViewContext;
 use crate::auth::first_password;
 use crate::driver::NodeRuntime;
 use crate::resources::configuration::management_vm::MANAGEMENT_VM;
+use crate::resources::status::worker_vm::WORKER_VM;
 use crate::store::{Connection, StoreError, locations, node_boot};
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
@@ -32,14 +37,15 @@ const LOCATIONS: &str = "/api/admin/status/v1/system_location/";
 pub(super) fn routes() -> Router<Api> {
     both(UPGRADE, get(upgrade))
         .merge(both(ABOUT, get(about)))
+        .merge(both(NODES, get(nodes)))
+        .merge(both(&format!("{NODES}{{id}}/"), get(node)))
         .merge(both(&format!("{NODES}{{id}}/statistics/"), get(node_statistics)))
         .merge(both(&format!("{LOCATIONS}{{id}}/statistics/"), get(location_statistics)))
 }
 
-async fn upgrade(State(api): State<Api>) -> Result<Json<UpgradeStatus>, Refusal> {
-    let details = StoredDetails::read(&api).await?;
+async fn upgrade(State(api): State<Api>) -> Result<Response, Refusal> {
     let warnings = companion_warnings(&api).await?;
-    Ok(Json(UpgradeStatus { warnings, ..details.view(&api, |view| view.upgrade()) }))
+    of_all(&api, |view| Json(UpgradeStatus { warnings, ..view.upgrade() }).into_response()).await
 }
 
 async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
@@ -53,18 +59,43 @@ async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
     })))
 }
 
-/// The Conferencing Nodes.
-pub(super) async fn nodes(api: &Api) -> Result<Vec<WorkerVm>, Refusal> {
-    let details = StoredDetails::read(api).await?;
-    Ok(details
-        .view(api, |view| view.fleet.nodes().iter().map(|(id, node)| view.worker_vm(id, node)).collect()))
+/// A page of the Conferencing Nodes. Only those on it are made, unless a filter or an order needs them all.
+async fn nodes(State(api): State<Api>, QueryPairs(pairs): QueryPairs) -> Result<Response, Refusal> {
+    let window = plain(&WORKER_VM, &pairs)?;
+    let shown = move |view: ViewContext<'_>| {
+        let nodes = view.fleet.nodes();
+        let rows = nodes.iter().map(|(id, node)| view.worker_vm(id, node));
+        Ok(match window {
+            None => Json(page(&WORKER_VM, &pairs, rows.map(|row| json!(row)).collect())?).into_response(),
+            Some((limit, offset)) => {
+                let meta = meta(&WORKER_VM.path(), &pairs, (limit, offset), nodes.len());
+                Json(Page { meta, objects: rows.skip(offset).take(limit).collect() }).into_response()
+            }
+        })
+    };
+    of_all(&api, shown).await?
+}
+
+async fn node(State(api): State<Api>, id: PathId) -> Result<Json<WorkerVm>, Refusal> {
+    one_node(&api, &id).await.map(Json)
+}
+
+async fn one_node(api: &Api, id: &PathId) -> Result<WorkerVm, Refusal> {
+    let id = NodeId(id.id("worker_vm")?);
+    let mut details = api.committer().store().read(move |connection| Details::of_one(connection, id)).await?;
+    details.live = api.committer().node_runtime(id).map(|live| (id, live)).into_iter().collect();
+    details.machines = api.committer().machine(id).map(|machine| (id, machine)).into_iter().collect();
+    let found = api.committer().read(|fleet, now| {
+        let view = details.view(api, fleet, now);
+        Some(view.worker_vm(id, fleet.nodes().get(id)?))
+    });
+    found.ok_or_else(|| Refusal::no_such("worker_vm", id.0))
 }
 
 /// The system locations with what their nodes have together.
 pub(super) async fn locations(api: &Api) -> Result<Vec<Value>, Refusal> {
     let all = api.committer().store().read(locations::all).await?;
-    let details = StoredDetails::read(api).await?;
-    Ok(details.view(api, |view| view.system_locations(&all)))
+    of_all(api, move |view| view.system_locations(&all)).await
 }
 
 async fn node_statistics(
@@ -72,8 +103,8 @@ async fn node_statistics(
     id: PathId,
     QueryPairs(query): QueryPairs,
 ) -> Result<Json<Value>, Refusal> {
-    let nodes = nodes(&api).await?.into_iter().map(|node| json!(node)).collect();
-    statistics((NODES, "worker_vm"), nodes, id.id("worker_vm")?, &query)
+    let node = one_node(&api, &id).await?;
+    statistics(&format!("{NODES}{}/", node.id), &json!(node.media_load), &query)
 }
 
 async fn location_statistics(
@@ -81,24 +112,21 @@ async fn location_statistics(
     id: PathId,
     QueryPairs(query): QueryPairs,
 ) -> Result<Json<Value>, Refusal> {
-    statistics((LOCATIONS, "system_location"), locations(&api).await?, id.id("system_location")?, &query)
+    let id: i64 = id.id("system_location")?;
+    let found = locations(&api).await?.into_iter().find(|object| object["id"] == id);
+    let location = found.ok_or_else(|| Refusal::no_such("system_location", id))?;
+    statistics(&format!("{LOCATIONS}{id}/"), &location["media_load"], &query)
 }
 
-/// The statistics of one of these objects: its load.
-fn statistics(
-    (path, name): (&str, &str),
-    all: Vec<Value>,
-    id: i64,
-    query: &[(String, String)],
-) -> Result<Json<Value>, Refusal> {
-    let one = all.into_iter().find(|object| object["id"] == id).ok_or_else(|| Refusal::no_such(name, id))?;
-    let statistics = vec![json!({"media_load": one["media_load"]})];
-    selected(&format!("{path}{id}/statistics/"), &[], query, statistics).map(Json)
+/// The statistics of the object with this path: its load.
+fn statistics(path: &str, media_load: &Value, query: &[(String, String)]) -> Result<Json<Value>, Refusal> {
+    let all = vec![json!({"media_load": media_load})];
+    selected(&format!("{path}statistics/"), &[], query, all).map(Json)
 }
 
 /// The Management Node.
 pub(super) fn manager(api: &Api) -> ManagementVm {
-    StoredDetails::default().view(api, |view| view.management_vm())
+    api.committer().read(|fleet, now| Details::default().view(api, fleet, now).management_vm())
 }
 
 /// The Management Node as its machine is set up, by the first of its names.
@@ -120,32 +148,51 @@ pub(super) fn configured_manager(name: &str) -> Value {
     })
 }
 
-/// What is shown of the nodes and stored outside of the fleet.
-#[derive(Debug, Default)]
-struct StoredDetails {
-    locations: BTreeMap<NodeId, String>,
-    started: BTreeMap<NodeId, Wall>,
+/// Shows a snapshot of the fleet on a thread where that may take its time: the objects of 10,000 nodes take longer than any
+/// commit or report should wait.
+async fn of_all<T: Send + 'static>(
+    api: &Api,
+    shown: impl FnOnce(ViewContext<'_>) -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let _turn = api.lists.acquire().await;
+    let mut details = api.committer().store().read(Details::of_all).await?;
+    let state = api.clone();
+    api.blocking(move |_| {
+        details.live = state.committer().nodes_runtime();
+        details.machines = state.committer().machines();
+        let (fleet, now) = state.committer().snapshot();
+        shown(details.view(&state, &fleet, now))
+    })
+    .await
 }
 
-impl StoredDetails {
-    async fn read(api: &Api) -> Result<Self, Refusal> {
-        let read = |connection: &Connection| {
-            let (locations, started) = (locations::of_nodes(connection)?, node_boot::all(connection)?);
-            Ok::<_, StoreError>(Self { locations, started })
-        };
-        Ok(api.committer().store().read(read).await?)
+/// What is shown of the nodes and known outside of the fleet.
+#[derive(Debug, Default)]
+struct Details {
+    locations: BTreeMap<NodeId, String>,
+    started: BTreeMap<NodeId, Wall>,
+    live: BTreeMap<NodeId, NodeRuntime>,
+    machines: BTreeMap<NodeId, Arc<Machine>>,
+}
+
+impl Details {
+    /// What is stored of all nodes.
+    fn of_all(connection: &Connection) -> Result<Self, StoreError> {
+        let (locations, started) = (locations::of_nodes(connection)?, node_boot::all(connection)?);
+        Ok(Self { locations, started, ..Self::default() })
     }
 
-    /// Reads the fleet and everything else that is shown, at one moment.
-    fn view<T>(&self, api: &Api, view: impl FnOnce(ViewContext<'_>) -> T) -> T {
-        api.committer().read(|fleet, now| {
-            let ids = fleet.nodes().iter().map(|(id, _)| id);
-            let live: BTreeMap<NodeId, NodeRuntime> =
-                ids.filter_map(|id| api.committer().node_runtime(id).map(|live| (id, live))).collect();
-            let (manager, locations, started) = (&api.context.name, &self.locations, &self.started);
-            let (machines, refusals) = (&api.committer().machines(), &api.context.refusals);
-            view(ViewContext { fleet, now, manager, locations, live: &live, started, machines, refusals })
-        })
+    /// What is stored of one node.
+    fn of_one(connection: &Connection, id: NodeId) -> Result<Self, StoreError> {
+        let locations = locations::of_node(connection, id)?.map(|name| (id, name)).into_iter().collect();
+        let started = node_boot::started_at(connection, id)?.map(|at| (id, Wall(at))).into_iter().collect();
+        Ok(Self { locations, started, ..Self::default() })
+    }
+
+    fn view<'a>(&'a self, api: &'a Api, fleet: &'a Fleet, now: Time) -> ViewContext<'a> {
+        let Self { locations, started, live, machines } = self;
+        let (manager, refusals) = (&api.context.name, &api.context.refusals);
+        ViewContext { fleet, now, manager, locations, live, started, machines, refusals }
     }
 }
 

@@ -363,7 +363,7 @@ mod tests {
     fn shown(fleet: &Fleet, now: Time) -> Value {
         let locations = BTreeMap::from([(NodeId(1), "Oslo".to_string())]);
         let tally = wire::Tally { carried: 5, ..wire::Tally::default() };
-        let live = BTreeMap::from([(NodeId(1), NodeRuntime { tally, heard_at: Time(0), clock_ahead: None })]);
+        let live = BTreeMap::from([(NodeId(1), NodeRuntime { tally, ..NodeRuntime::default() })]);
         let started = BTreeMap::new();
         let refusals = Refusals::default();
         let (manager, locations, live, started) = ("manager", &locations, &live, &started);

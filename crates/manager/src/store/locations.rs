@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fleet::node::NodeId;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::StoreError;
 
@@ -40,4 +40,14 @@ pub(crate) fn of_nodes(connection: &Connection) -> Result<BTreeMap<NodeId, Strin
     let mut statement = connection.prepare_cached(sql)?;
     let named = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get(1)?));
     Ok(statement.query_map([], named)?.collect::<Result<_, _>>()?)
+}
+
+/// The name of a node's system location; none when it has none.
+///
+/// # Errors
+/// The database reports an error.
+pub(crate) fn of_node(connection: &Connection, id: NodeId) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT system_location.name FROM worker_vm
+               JOIN system_location ON system_location.id = worker_vm.system_location WHERE worker_vm.id = ?1";
+    Ok(connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?)
 }

@@ -15,6 +15,7 @@ mod error;
 mod file;
 pub(crate) mod interrupted_calls;
 mod journal;
+mod known;
 pub(crate) mod licences;
 pub(crate) mod locations;
 pub mod node_boot;
@@ -39,6 +40,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
+use fleet::node::NodeId;
 use fleet::platform::Fleet;
 use parking_lot::RwLock;
 pub(crate) use rusqlite::{Connection, Transaction};
@@ -49,10 +51,12 @@ pub use error::StoreError;
 pub(crate) use file::{check_copy, copy_for_backup, has_run_under_way};
 pub use file::{copy_store, open, snapshot};
 pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
+pub use rooms::read_rooms;
 pub(crate) use rooms::room_bytes;
-pub use rooms::{RoomsChanged, read_rooms};
 pub use rows::{StoredRun, initialise, load, mark_time, read_meta, record, stored_time, write_meta};
 
+use crate::registration::Registered;
+use known::KnownRegistrations;
 use reader::Readers;
 pub(crate) use writer::Batch;
 use writer::{Job, Writer};
@@ -62,6 +66,7 @@ use writer::{Job, Writer};
 pub struct Store {
     writer: Writer,
     readers: Arc<Readers>,
+    registrations: Arc<KnownRegistrations>,
 }
 
 /// Whether the store can still commit.
@@ -76,7 +81,23 @@ pub enum Health {
 impl Store {
     /// Takes over an open store; `fleet` is the state that was loaded from it.
     pub fn start(path: &Path, connection: Connection, fleet: Arc<RwLock<Fleet>>) -> Self {
-        Self { writer: Writer::start(connection, fleet), readers: Arc::new(Readers::new(path)) }
+        let registrations = Arc::new(KnownRegistrations::default());
+        let writer = Writer::start(connection, fleet, registrations.clone());
+        Self { writer, readers: Arc::new(Readers::new(path)), registrations }
+    }
+
+    /// The registration of a node. It is read from the database once, and after every change.
+    ///
+    /// # Errors
+    /// The database reports an error.
+    pub(crate) async fn registered(&self, node: NodeId) -> Result<Registered, StoreError> {
+        let revision = match self.registrations.get(node) {
+            Ok(known) => return Ok(known),
+            Err(revision) => revision,
+        };
+        let read = self.read(move |connection: &Connection| registrations::read(connection, node)).await?;
+        self.registrations.note(node, &read, revision);
+        Ok(read)
     }
 
     /// Writes in a transaction, and returns when it is committed. When the closure fails, only its own
@@ -92,7 +113,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.job(move |batch: &mut Batch<'_, '_>| batch.in_savepoint(write), |answer| answer).await
+        self.job(move |batch: &mut Batch<'_>| batch.in_savepoint(write), |answer| answer).await
     }
 
     /// Reads the committed state, on a connection of its own.
@@ -130,7 +151,7 @@ impl Store {
     /// called after the commit, even when the caller does not wait any more.
     pub(crate) async fn job<T, U, E>(
         &self,
-        job: impl FnOnce(&mut Batch<'_, '_>) -> Result<Result<T, E>, StoreError> + Send + 'static,
+        job: impl FnOnce(&mut Batch<'_>) -> Result<Result<T, E>, StoreError> + Send + 'static,
         then: impl FnOnce(T) -> U + Send + 'static,
     ) -> Result<U, E>
     where

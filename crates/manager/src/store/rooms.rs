@@ -1,28 +1,10 @@
-//! The Virtual Meeting Rooms as they are stored, with a revision that rises with every change.
+//! The Virtual Meeting Rooms as they are stored, with a revision that names them.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 use wire::{Configuration, Room};
 
-use super::{StoreError, read_meta, write_meta};
-
-/// Where the revision is stored.
-const REVISION: &str = "configuration_revision";
-
-/// The configuration after a change that is about to be committed.
-#[derive(Debug)]
-pub struct RoomsChanged {
-    /// What every node is sent.
-    pub(crate) configuration: Configuration,
-}
-
-impl RoomsChanged {
-    /// Raises the revision.
-    pub(crate) fn mark(tx: &Transaction<'_>) -> Result<Self, StoreError> {
-        let revision = read_revision(tx)? + 1;
-        write_meta(tx, REVISION, &revision.to_string())?;
-        Ok(Self { configuration: read_rooms(tx)? })
-    }
-}
+use super::StoreError;
 
 /// Reads the rooms as they are stored.
 ///
@@ -45,7 +27,7 @@ pub fn read_rooms(connection: &Connection) -> Result<Configuration, StoreError> 
             room.aliases.push(alias);
         }
     }
-    Ok(Configuration { revision: read_revision(connection)?, rooms })
+    Ok(Configuration { revision: revision(&rooms), rooms })
 }
 
 /// How many bytes all names and aliases have, with `beside` for each.
@@ -58,6 +40,19 @@ pub(crate) fn room_bytes(connection: &Connection, beside: i64) -> Result<i64, St
     Ok(connection.prepare_cached(sql)?.query_row([beside], |row| row.get(0))?)
 }
 
-fn read_revision(connection: &Connection) -> Result<u64, StoreError> {
-    Ok(read_meta(connection, REVISION)?.and_then(|text| text.parse().ok()).unwrap_or(1))
+/// The revision of these rooms: the beginning of their hash. A Management Node that is restored to an earlier time (R20) goes
+/// on to other rooms than it had; a number that it counts up would come to name both, and a node with the first ones would
+/// keep them.
+fn revision(rooms: &[Room]) -> u64 {
+    let mut hash = Sha256::new();
+    for room in rooms {
+        hash.update(room.aliases.len().to_be_bytes());
+        for text in [&room.name].into_iter().chain(&room.aliases) {
+            hash.update(text.len().to_be_bytes());
+            hash.update(text);
+        }
+    }
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = hash.finalize().into();
+    // No rooms at all have a revision as well: 0 is that of a node that has received none.
+    u64::from_be_bytes([a, b, c, d, e, f, g, h]).max(1)
 }

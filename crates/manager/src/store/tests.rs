@@ -13,7 +13,7 @@ use slots::Slot;
 
 use super::schema::MIGRATIONS;
 use super::*;
-use crate::testing::Bench;
+use crate::testing::{BOUND, Bench};
 
 fn added(id: u32) -> Event {
     Event::NodeAdded { id: NodeId(id), name: format!("node{id}"), duty: Duty::AlwaysOn }
@@ -83,6 +83,45 @@ async fn event_that_cannot_be_stored_is_never_seen_and_breaks_the_store() {
 }
 
 #[tokio::test]
+async fn commit_keeps_no_reader_waiting_and_none_sees_it_before_its_end() {
+    let bench = Bench::new();
+    let committer = bench.committer().await;
+    let ((began, begins), (goes_on, wait)) = (oneshot::channel(), std::sync::mpsc::channel::<()>());
+    let (store, now) = (committer.store().clone(), committer.now());
+    let writing = tokio::spawn(async move {
+        let job = move |batch: &mut Batch<'_>| {
+            batch.apply(now, &Entry::Event { event: added(1) }).unwrap();
+            _ = began.send(());
+            _ = wait.recv();
+            Ok(Ok::<_, StoreError>(()))
+        };
+        store.job(job, |()| ()).await
+    });
+    begins.await.unwrap();
+    let reader = committer.clone();
+    let seen = tokio::task::spawn_blocking(move || reader.read(|fleet, _| fleet.nodes().len()));
+    let seen = tokio::time::timeout(BOUND, seen).await;
+    drop(goes_on);
+    assert_eq!(seen.expect("the reader waits for the commit").unwrap(), 0);
+    writing.await.unwrap().unwrap();
+    assert_eq!(committer.read(|fleet, _| fleet.nodes().len()), 1);
+}
+
+#[tokio::test]
+async fn snapshot_stays_as_it_is_while_others_commit() {
+    let bench = Bench::new();
+    let committer = bench.committer().await;
+    committer.apply(added(1)).await.unwrap();
+    let (snapshot, _) = committer.snapshot();
+    for id in 2..=5 {
+        committer.apply(added(id)).await.unwrap();
+    }
+    committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("new fan".into()) }).await.unwrap();
+    assert_eq!(snapshot.nodes().ids(), [NodeId(1)]);
+    assert!(snapshot.nodes().get(NodeId(1)).unwrap().operator_maintenance.is_none());
+}
+
+#[tokio::test]
 async fn replaying_the_journal_gives_the_same_state() {
     let bench = Bench::new();
     let committer = bench.committer().await;
@@ -103,15 +142,7 @@ async fn replaying_the_journal_gives_the_same_state() {
     let mut replayed = Fleet::new(Release::PRESENT, Policy::standard());
     for (at, Recorded { entry, facts }) in history {
         let now = fleet::time::Time(at);
-        let again = match entry {
-            Entry::Event { event } => replayed.apply(now, event).facts,
-            Entry::Start { package, policy } => replayed.start(package, policy, now).unwrap().facts,
-            Entry::Policy { policy } => {
-                replayed.platform.policy = policy;
-                Vec::new()
-            }
-        };
-        assert_eq!(again, facts);
+        assert_eq!(entry.apply(&mut replayed, now).unwrap().facts, facts);
     }
     committer.read(|fleet, _| assert_eq!(*fleet, replayed));
 }

@@ -2,19 +2,24 @@
 //!
 //! Nobody is answered, and no new state is visible, before the commit. When a commit fails, the thread ends
 //! and the process must end too.
+//!
+//! The thread has a state of the platform of its own, which is ahead of the one that others read while it writes. After the
+//! commit the two change places, and the one that was read until then catches up: no reader waits for the disk, and the
+//! thread waits for no reader but for that moment (decision 55).
 
 use std::sync::Arc;
 use std::thread;
 
 use edge::error_chain::chain;
-use fleet::platform::Fleet;
-use parking_lot::{RwLock, RwLockWriteGuard};
+use fleet::platform::{Applied, Blocker, Fleet};
+use fleet::time::Time;
+use parking_lot::RwLock;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
-use super::rows::load;
-use super::{Health, StoreError};
+use super::known::Changes;
+use super::{Entry, Health, KnownRegistrations, StoreError};
 
 /// How many jobs share one commit at most, so that the first of them does not wait for long.
 const JOBS_IN_A_COMMIT: usize = 256;
@@ -28,20 +33,29 @@ pub(crate) type Answer = Box<dyn FnOnce() + Send>;
 
 /// A unit of work for the writer. An error of the job itself breaks the store: the state in memory may be
 /// ahead of the one on disk.
-pub(crate) type Job = Box<dyn FnOnce(&mut Batch<'_, '_>) -> Result<Answer, StoreError> + Send>;
+pub(crate) type Job = Box<dyn FnOnce(&mut Batch<'_>) -> Result<Answer, StoreError> + Send>;
 
-/// The transaction that several jobs share, and the state of the platform, which is locked from the first
-/// change until the commit.
-pub(crate) struct Batch<'t, 'f> {
+/// The transaction that several jobs share, and the state of the platform after what it has applied so far.
+pub(crate) struct Batch<'t> {
     pub(crate) tx: &'t Transaction<'t>,
-    fleet: &'f RwLock<Fleet>,
-    held: Option<RwLockWriteGuard<'f, Fleet>>,
+    fleet: &'t mut Fleet,
+    applied: Vec<(Time, Entry)>,
 }
 
-impl Batch<'_, '_> {
-    /// The state of the platform, locked until the commit.
-    pub(crate) fn fleet(&mut self) -> &mut Fleet {
-        self.held.get_or_insert_with(|| self.fleet.write())
+impl Batch<'_> {
+    /// The state of the platform, which nobody else sees before the commit.
+    pub(crate) fn fleet(&self) -> &Fleet {
+        self.fleet
+    }
+
+    /// Applies an entry to the state of the platform. What it changes is still to be written.
+    ///
+    /// # Errors
+    /// Why a run is not started.
+    pub(crate) fn apply(&mut self, now: Time, entry: &Entry) -> Result<Applied, Vec<Blocker>> {
+        let applied = entry.clone().apply(self.fleet, now)?;
+        self.applied.push((now, entry.clone()));
+        Ok(applied)
     }
 
     /// Writes in a savepoint: when `write` fails, only its changes are rolled back.
@@ -54,11 +68,10 @@ impl Batch<'_, '_> {
 
     /// The same with access to the state of the platform, which only this job changes until the commit.
     pub(crate) fn in_savepoint_with_fleet<T, E>(
-        &mut self,
+        &self,
         write: impl FnOnce(&Transaction<'_>, &Fleet) -> Result<T, E>,
     ) -> Result<Result<T, E>, StoreError> {
-        let (tx, fleet) = (self.tx, self.fleet());
-        in_savepoint(tx, |tx| write(tx, fleet))
+        in_savepoint(self.tx, |tx| write(tx, self.fleet))
     }
 }
 
@@ -88,10 +101,15 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection, fleet: Arc<RwLock<Fleet>>) -> Self {
+    pub(crate) fn start(
+        connection: Connection,
+        fleet: Arc<RwLock<Fleet>>,
+        registrations: Arc<KnownRegistrations>,
+    ) -> Self {
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
         let (health, watched) = watch::channel(Health::Healthy);
-        thread::spawn(move || run(connection, &fleet, waiting, &health));
+        let state = State::new(fleet, registrations);
+        thread::spawn(move || run(connection, state, waiting, &health));
         Self { jobs, health: watched }
     }
 
@@ -112,12 +130,53 @@ impl Writer {
     }
 }
 
+/// What is in memory and follows every commit.
+struct State {
+    /// The state of the platform that is stored.
+    committed: Arc<RwLock<Fleet>>,
+    /// The same between two commits, and ahead of it while one is made.
+    next: Fleet,
+    registrations: Arc<KnownRegistrations>,
+    /// The registrations that the transaction in progress changes.
+    changes: Changes,
+}
+
+impl State {
+    fn new(committed: Arc<RwLock<Fleet>>, registrations: Arc<KnownRegistrations>) -> Self {
+        let next = committed.read().clone();
+        Self { committed, next, registrations, changes: Changes::default() }
+    }
+
+    /// Makes visible what was committed.
+    fn publish(&mut self, applied: &[(Time, Entry)]) {
+        self.registrations.forget(&self.changes.take());
+        if !applied.is_empty() {
+            std::mem::swap(&mut *self.committed.write(), &mut self.next);
+        }
+    }
+
+    /// Brings the state that was visible before up to the one that is.
+    fn catch_up(&mut self, applied: Vec<(Time, Entry)>) {
+        for (now, entry) in applied {
+            // The outcome is that of the first time.
+            drop(entry.apply(&mut self.next, now));
+        }
+    }
+}
+
 fn run(
     mut connection: Connection,
-    fleet: &RwLock<Fleet>,
+    mut state: State,
     mut waiting: mpsc::Receiver<Message>,
     health: &watch::Sender<Health>,
 ) {
+    let broken = |cause: StoreError| {
+        error!(error = %chain(&cause), "the store could not commit; the Management Node stops");
+        health.send_replace(Health::Broken);
+    };
+    if let Err(cause) = state.changes.follow(&mut connection) {
+        return broken(cause);
+    }
     let mut messages = Vec::new();
     while waiting.blocking_recv_many(&mut messages, JOBS_IN_A_COMMIT) > 0 {
         let mut closers = Vec::new();
@@ -128,10 +187,8 @@ fn run(
                 Message::Close(done) => closers.push(done),
             }
         }
-        if let Err(cause) = commit(&mut connection, fleet, jobs) {
-            error!(error = %chain(&cause), "the store could not commit; the Management Node stops");
-            health.send_replace(Health::Broken);
-            return;
+        if let Err(cause) = commit(&mut connection, &mut state, jobs) {
+            return broken(cause);
         }
         if !closers.is_empty() {
             waiting.close();
@@ -143,39 +200,23 @@ fn run(
     close(connection);
 }
 
-fn commit(connection: &mut Connection, fleet: &RwLock<Fleet>, jobs: Vec<Job>) -> Result<(), StoreError> {
+fn commit(connection: &mut Connection, state: &mut State, jobs: Vec<Job>) -> Result<(), StoreError> {
     if jobs.is_empty() {
         return Ok(());
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut batch = Batch { tx: &tx, fleet, held: None };
+    let mut batch = Batch { tx: &tx, fleet: &mut state.next, applied: Vec::new() };
     let answers = jobs.into_iter().map(|job| job(&mut batch)).collect::<Result<Vec<_>, _>>();
-    let held = batch.held;
-    let committed = match answers {
-        Ok(answers) => tx.commit().map(|()| answers).map_err(StoreError::from),
-        Err(cause) => tx.rollback().map_err(StoreError::from).and(Err(cause)),
+    let applied = batch.applied;
+    // Of a transaction that is not committed nobody has seen anything. The process ends soon.
+    let answers = match answers {
+        Ok(answers) => tx.commit().map(|()| answers)?,
+        Err(cause) => return tx.rollback().map_err(StoreError::from).and(Err(cause)),
     };
-    match committed {
-        Ok(answers) => {
-            drop(held);
-            answers.into_iter().for_each(|answer| answer());
-            Ok(())
-        }
-        Err(cause) => {
-            held.into_iter().for_each(|held| restore(connection, held));
-            Err(cause)
-        }
-    }
-}
-
-/// Replaces the state that could not be stored by the stored one, before anybody reads it. The process ends
-/// soon.
-fn restore(connection: &Connection, mut held: RwLockWriteGuard<'_, Fleet>) {
-    match load(connection) {
-        Ok(Some(stored)) => *held = stored,
-        Ok(None) => {}
-        Err(cause) => error!(error = %chain(&cause), "the store cannot be read again"),
-    }
+    state.publish(&applied);
+    answers.into_iter().for_each(|answer| answer());
+    state.catch_up(applied);
+    Ok(())
 }
 
 fn close(connection: Connection) {

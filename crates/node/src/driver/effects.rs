@@ -97,7 +97,7 @@ impl Driver {
     /// Sets what the next request to the Management Node reports.
     fn prepare_report(&self, observed: Observed) {
         let tally = calls::tally(self.parts.engine.stats());
-        let report = Report::new(observed, tally, self.parts.revision).showing(self.parts.shown);
+        let report = Report::new(observed, tally, self.parts.rooms.revision).showing(self.parts.shown);
         self.parts.report.send_replace(report);
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::{info, warn};
-use wire::ShownCertificate;
+use wire::{Configuration, ShownCertificate};
 
 use crate::calls;
 use crate::clock::Clock;
@@ -84,8 +84,8 @@ pub struct Parts {
     pub state_file: PersistentStateFile,
     /// The file of the configuration.
     pub configuration: ConfigurationFile,
-    /// The revision of the valid configuration.
-    pub revision: u64,
+    /// The valid configuration.
+    pub rooms: Configuration,
     /// The file of the operator's certificate.
     pub certificate: CertificateFile,
     /// Which certificate is shown to callers.
@@ -254,7 +254,7 @@ impl Driver {
     }
 
     fn answered(&mut self, answer: Answer, handled: oneshot::Sender<Handled>) {
-        let Answer { desired, configuration, certificate, fetch_rate } = answer;
+        let Answer { desired, rooms, certificate, fetch_rate } = answer;
         if self.reasons.end() {
             info!("the Management Node answers again");
         }
@@ -263,7 +263,7 @@ impl Driver {
             confirmation.synced(now);
         }
         self.parts.rate.send_if_modified(|rate| std::mem::replace(rate, fetch_rate) != fetch_rate);
-        let configured = configuration.map_or(Durability::Durable, |it| self.configure(&it));
+        let configured = rooms.map_or(Durability::Durable, |new| self.configure(new));
         let certified = self.certify(certificate.as_ref());
         if [configured, certified].contains(&Durability::NotDurable) {
             // What was not stored comes again, so it is not asked for again at once.

@@ -13,7 +13,7 @@ use super::faults::{Change, StateFile};
 use crate::calls;
 use crate::confirmation::Confirmation;
 use crate::files::chain;
-use crate::link::Handled;
+use crate::link::{Handled, NewRooms};
 use crate::operator_certificate;
 
 /// How often the persistent state is written though it has not changed. It carries the time, which then continues
@@ -130,20 +130,23 @@ impl Driver {
         unfit
     }
 
-    /// Makes a configuration valid, once it is durable.
-    pub(super) fn configure(&mut self, configuration: &Configuration) -> Durability {
-        if configuration.revision == self.parts.revision {
-            return Durability::Durable;
-        }
-        if let Err(failure) = self.parts.configuration.store(configuration) {
+    /// Makes other Virtual Meeting Rooms valid, once they are durable.
+    pub(super) fn configure(&mut self, new: NewRooms) -> Durability {
+        let new = match new {
+            NewRooms::All(all) => Some(all).filter(|all| all.revision != self.parts.rooms.revision),
+            // The answer to a request of before the last change. The next report says which rooms the node has.
+            NewRooms::Change(change) => self.parts.rooms.with(&change),
+        };
+        let Some(configuration) = new else { return Durability::Durable };
+        if let Err(failure) = self.parts.configuration.store(&configuration) {
             self.not_written(StateFile::Configuration, chain(&failure));
             return Durability::NotDurable;
         }
         self.written(StateFile::Configuration);
-        self.parts.engine.set_rooms(calls::rooms(configuration, &self.parts.account_rooms));
-        self.parts.revision = configuration.revision;
-        let (rooms, revision) = (configuration.rooms.len(), configuration.revision);
-        info!("{rooms} Virtual Meeting Rooms, revision {revision}");
+        self.parts.engine.set_rooms(calls::rooms(&configuration, &self.parts.account_rooms));
+        let Configuration { revision, rooms } = &configuration;
+        info!("{} Virtual Meeting Rooms, revision {revision:016x}", rooms.len());
+        self.parts.rooms = configuration;
         Durability::Durable
     }
 

@@ -38,8 +38,8 @@ use tokio_rustls::server::TlsStream;
 use wire::live::Command;
 use wire::share::CallShare;
 use wire::{
-    CertificateToShow, Configuration, Enrolled, EnrolmentFile, EnrolmentRequest, NodeCertificate,
-    ShownCertificate, Sync, SyncAnswer, Wait,
+    CertificateToShow, Configuration, ConfigurationChange, Enrolled, EnrolmentFile, EnrolmentRequest,
+    NodeCertificate, ShownCertificate, Sync, SyncAnswer, Wait,
 };
 
 /// The longest that anything is waited for.
@@ -73,6 +73,8 @@ pub struct FakeState {
     pub syncs: Syncs,
     pub desired: Desired,
     pub configuration: Configuration,
+    /// What has changed of it, for a node that has the revision before.
+    pub change: Option<ConfigurationChange>,
     pub call_share: Option<CallShare>,
     pub fetch_rate: Option<u64>,
     /// The revision of the node's participants that it has; none if it wants none.
@@ -166,6 +168,7 @@ impl Manager {
             syncs: Syncs::Answer,
             desired: Desired::default(),
             configuration: Configuration::default(),
+            change: None,
             call_share: None,
             fetch_rate: None,
             participants: None,
@@ -295,6 +298,7 @@ async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Respons
         let has_share = answer.call_share.unwrap_or_default() == sync.call_share.unwrap_or_default().share;
         let newer = answer.desired.generation != sync.observed.generation
             || answer.configuration.is_some()
+            || answer.configuration_change.is_some()
             || answer.certificate.is_some()
             || !has_share;
         if sync.wait == Wait::No || newer || Instant::now() >= held_until {
@@ -306,10 +310,13 @@ async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Respons
 
 fn answer(fake: &FakeState, sync: &Sync) -> SyncAnswer {
     let differs = fake.configuration.revision != sync.configuration;
+    let change =
+        fake.change.clone().filter(|change| sync.takes_changes && change.since == sync.configuration);
     SyncAnswer {
         protocol: 1,
         desired: fake.desired.clone().into(),
-        configuration: differs.then(|| fake.configuration.clone()),
+        configuration: differs.then(|| fake.configuration.clone()).filter(|_| change.is_none()),
+        configuration_change: change,
         fetch_rate: fake.fetch_rate,
         heard_at: None,
         wall: None,

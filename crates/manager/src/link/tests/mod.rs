@@ -200,6 +200,7 @@ fn first_report() -> Sync {
         outcomes: Vec::new(),
         call_share: None,
         certificate: None,
+        takes_changes: false,
         machine: None,
     }
 }

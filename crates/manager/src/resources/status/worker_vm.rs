@@ -1,7 +1,7 @@
 //! `status/v1/worker_vm/`: the Conferencing Nodes as they are.
 
-use super::{no_video, shown, text};
-use crate::resources::{Field, Initial, Resource, Rows};
+use super::{no_video, text};
+use crate::resources::{Area, Field, Initial, Resource, Served, Verb};
 
 /// What is shown before a node has said it, or if it cannot.
 const UNKNOWN: Initial = Initial::Text("Unknown");
@@ -57,5 +57,9 @@ pub(crate) static WORKER_VM: Resource = Resource {
         no_video("max_hd_calls"),
         no_video("max_full_hd_calls"),
     ],
-    ..shown("worker_vm", Rows::WorkerVm)
+    area: Area::Status,
+    served: Served::Own,
+    list: &[Verb::Get],
+    detail: &[Verb::Get],
+    ..Resource::configuration("worker_vm")
 };

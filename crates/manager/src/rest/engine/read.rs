@@ -42,7 +42,6 @@ async fn rows(api: &Api, rows: Rows) -> Result<Vec<Value>, Refusal> {
         Rows::Licensing => Ok(vec![licences::used(api)]),
         Rows::ManagementVm => Ok(vec![json!(status::manager(api))]),
         Rows::OwnMachine => Ok(vec![status::configured_manager(&api.context.name)]),
-        Rows::WorkerVm => Ok(status::nodes(api).await?.into_iter().map(|node| json!(node)).collect()),
         Rows::SystemLocation => status::locations(api).await,
     }
 }

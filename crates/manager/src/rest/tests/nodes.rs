@@ -373,3 +373,22 @@ async fn machine_of_a_node_and_its_load_are_shown_with_those_of_its_location() {
     kit.call("PATCH", &format!("{NODES}2/"), body).await.expect(202);
     assert_eq!(location().await["max_audio_calls"], 10, "it takes no calls");
 }
+
+#[tokio::test]
+async fn page_of_the_status_of_nodes_is_the_same_whether_all_are_made_or_those_on_it() {
+    let kit = Kit::new().await;
+    for n in 1..=5 {
+        kit.add_node(n).await;
+    }
+    let page = async |query: &str| kit.get(&format!("/status/v1/worker_vm/?{query}")).await.expect(200);
+    let plain = page("limit=2&offset=1").await;
+    let names: Vec<&Value> = plain["objects"].as_array().unwrap().iter().map(|node| &node["name"]).collect();
+    assert_eq!(names, ["node2", "node3"]);
+    let ordered = page("limit=2&offset=1&order_by=id").await;
+    assert_eq!((&ordered["objects"], &ordered["meta"]["total_count"]), (&plain["objects"], &json!(5)));
+    assert_eq!(plain["meta"]["total_count"], 5);
+    assert_eq!(page("name__contains=4").await["objects"][0]["id"], 4);
+    assert!(page("offset=9").await["objects"].as_array().unwrap().is_empty());
+    kit.get("/status/v1/worker_vm/?colour=red").await.expect(400);
+    kit.get("/status/v1/worker_vm/6/").await.expect(404);
+}

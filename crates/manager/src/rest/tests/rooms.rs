@@ -20,7 +20,7 @@ async fn room_reaches_the_nodes_with_its_aliases() {
     kit.call("POST", ROOMS, body).await.expect(201);
     let configuration = kit.committer.rooms();
     assert_eq!(configuration.rooms, [room("Alice", &["meet.alice", "1234"])]);
-    assert!(configuration.revision > before);
+    assert_ne!(configuration.revision, before);
     let shown = kit.get(&format!("{ROOMS}1/")).await.expect(200);
     assert_includes(
         &shown["aliases"][1],
