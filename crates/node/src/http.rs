@@ -84,6 +84,14 @@ impl RequestError {
         }
     }
 
+    /// Whether no connection was made in the time for that.
+    pub(crate) fn took_too_long_to_connect(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => source.is_connect() && source.is_timeout(),
+            Self::Untrusted { .. } | Self::Refused { .. } | Self::Malformed { .. } => false,
+        }
+    }
+
     /// What it says about the Management Node.
     pub fn failing(&self) -> Failing {
         match self {

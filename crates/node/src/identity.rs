@@ -25,8 +25,9 @@ const FORMAT: u16 = 1;
 const ADVICE: &str =
     "make a new enrolment file with `pitlane node enrol NAME` and run `pitlane-node enrol` with --replace";
 
-/// How long a manager has to take a connection. On any network that carries calls it takes well under a second.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long a manager has to take a connection, unless connections have taken longer before. On any network that carries
+/// calls it takes well under a second.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
 /// The longest silence within an answer. A held answer is silent for up to ten seconds.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -196,6 +197,14 @@ impl Identity {
     /// # Errors
     /// A certificate or the key cannot be used.
     pub fn client(&self) -> Result<reqwest::Client, IdentityError> {
+        self.client_that_connects_within(CONNECT)
+    }
+
+    /// The same with another time for a connection.
+    pub(crate) fn client_that_connects_within(
+        &self,
+        connect: Duration,
+    ) -> Result<reqwest::Client, IdentityError> {
         let builder = trusting(&self.authority)?;
         let certificates = certificates("node's certificate", &self.certificate)?;
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())
@@ -203,7 +212,7 @@ impl Identity {
         let config = builder
             .with_client_auth_cert(certificates, key)
             .map_err(|error| unusable("node's certificate", &error))?;
-        client(config)
+        client(config, connect)
     }
 }
 
@@ -212,7 +221,7 @@ impl Identity {
 /// # Errors
 /// The authority's certificate cannot be used.
 pub fn client_without_identity(authority: &str) -> Result<reqwest::Client, IdentityError> {
-    client(trusting(authority)?.with_no_client_auth())
+    client(trusting(authority)?.with_no_client_auth(), CONNECT)
 }
 
 /// A new key and the request to certify it, both PEM. The manager uses nothing of the request but the
@@ -248,10 +257,10 @@ fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'sta
     Ok(certificates)
 }
 
-fn client(config: ClientConfig) -> Result<reqwest::Client, IdentityError> {
+fn client(config: ClientConfig, connect: Duration) -> Result<reqwest::Client, IdentityError> {
     let builder = reqwest::Client::builder().tls_backend_preconfigured(config).https_only(true).no_proxy();
     let builder =
-        builder.redirect(Policy::none()).http1_only().connect_timeout(CONNECT).read_timeout(SILENCE);
+        builder.redirect(Policy::none()).http1_only().connect_timeout(connect).read_timeout(SILENCE);
     builder.build().map_err(|error| unusable("TLS configuration", &error))
 }
 

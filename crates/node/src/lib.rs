@@ -20,6 +20,7 @@ pub mod renewal;
 
 pub mod bootstrap;
 pub mod enrol;
+mod held_request;
 pub mod link;
 pub mod live;
 pub mod machine_facts;

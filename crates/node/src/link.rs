@@ -23,8 +23,9 @@ use crate::backoff::{Backoff, chance};
 use crate::clock::Clock;
 use crate::enrol::ENROLLED_BYTES;
 use crate::files::chain;
+use crate::held_request::HeldRequest;
 use crate::http::{self, Managers, RequestError};
-use crate::identity::{self, FileStamp, Identity, IdentityError};
+use crate::identity::{self, CONNECT, FileStamp, Identity, IdentityError};
 use crate::live::{Live, Part};
 use crate::reason::OwnCertificate;
 use crate::renewal::{Renewal, WallClock, Walls};
@@ -42,6 +43,10 @@ const PACE: Duration = Duration::from_millis(100);
 /// The burst that a node may send after a quiet time: the handful of requests by which it leaves service, restarts and
 /// comes back must not wait for one another, for nobody can call it meanwhile.
 const AHEAD: Duration = Duration::from_secs(1);
+
+/// The most time that a connection may take after others have taken too long. The handshakes of 10,000 nodes that connect at
+/// once take a Management Node seconds, and those that are given up and repeated only add to them.
+const CONNECT_MOST: Duration = Duration::from_secs(20);
 
 /// How long a node that restarts tries to report that. The manager finds out by itself otherwise.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -122,13 +127,25 @@ struct Held {
     managers: Arc<Managers>,
     /// The file that it was read from or written to, to notice another one in its place.
     file: Option<FileStamp>,
+    /// How long a connection may take.
+    connect: Duration,
 }
 
 impl Held {
     fn new(identity: Identity, file: Option<FileStamp>) -> Result<Self, IdentityError> {
         let client = identity.client()?;
         let managers = Arc::new(Managers::new(identity.manager.clone()));
-        Ok(Self { identity, client, managers, file })
+        Ok(Self { identity, client, managers, file, connect: CONNECT })
+    }
+
+    /// The same with more time to connect, after a connection has taken too long; none when it has the most already.
+    fn with_more_time(&self) -> Option<Self> {
+        let connect = (self.connect * 2).min(CONNECT_MOST);
+        if connect == self.connect {
+            return None;
+        }
+        let client = self.identity.client_that_connects_within(connect).ok()?;
+        Some(Self { client, connect, ..self.clone() })
     }
 }
 
@@ -146,6 +163,7 @@ pub struct Session {
     report: watch::Receiver<Report>,
     live: Arc<Live>,
     machine: Machine,
+    held_request: HeldRequest,
 }
 
 impl Session {
@@ -173,6 +191,7 @@ impl Session {
             report,
             live,
             machine,
+            held_request: HeldRequest::new(),
         })
     }
 
@@ -231,7 +250,7 @@ impl Session {
             Wait::ForNews => HELD,
         };
         let Held { client, managers, .. } = self.held();
-        managers
+        let answer = managers
             .in_turn(|address| {
                 let (client, sync) = (&client, self.message(wait));
                 async move {
@@ -241,7 +260,20 @@ impl Session {
                     Ok(self.received(&sync.outcomes, understood(&address, answer)?))
                 }
             })
-            .await
+            .await;
+        answer.inspect_err(|error| self.give_more_time(error))
+    }
+
+    /// Lets later connections take longer when one has taken too long.
+    fn give_more_time(&self, error: &RequestError) {
+        if !error.took_too_long_to_connect() {
+            return;
+        }
+        // Under the lock, so that an identity that was renewed meanwhile stays.
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(patient) = held.with_more_time() {
+            *held = patient;
+        }
     }
 
     /// Takes what concerns the session out of an answer, and the rest into the core's types.
@@ -311,6 +343,10 @@ impl Session {
 
     /// The message of this moment. No two messages have the same time, and a later one has the later report.
     fn message(&self, wait: Wait) -> wire::Sync {
+        if wait == Wait::ForNews {
+            // Before the report is read: what is new after this may not be in it.
+            self.held_request.sent();
+        }
         let Part { participants, statistics, outcomes } = self.live_part(wait);
         let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
         let Report { mut observed, tally, configuration, certificate } = self.report.borrow().clone();
@@ -340,7 +376,7 @@ impl Session {
 
     /// Renews the certificate when its time has come.
     async fn renew(&self) -> Result<(), RenewalError> {
-        let Held { identity, client, managers, file } = self.held();
+        let Held { identity, client, managers, file, connect: _ } = self.held();
         let (key, request) = identity::new_key()?;
         let request = EnrolmentRequest { token: None, request, release: None };
         let limits = (AT_ONCE, ENROLLED_BYTES);
@@ -447,18 +483,26 @@ pub async fn poll(session: Arc<Session>, answers: mpsc::Sender<LinkEvent>) {
         let began = Instant::now();
         match exchange(&session, Wait::ForNews, &answers).await {
             Exchange::Done => backoff.succeeded(),
-            Exchange::Failed => sleep(backoff.failed(chance())).await,
+            Exchange::Failed => {
+                session.held_request.failed();
+                sleep(backoff.failed(chance())).await;
+            }
             Exchange::LoopEnded => return,
         }
         sleep_until(pacer.next(began)).await;
     }
 }
 
-/// Reports at once whenever it is notified, until the event loop ends.
+/// Reports at once whenever it is notified, unless the next held request has begun and says the same, until the event loop
+/// ends.
 pub async fn report(session: Arc<Session>, news: Arc<Notify>, answers: mpsc::Sender<LinkEvent>) {
     let (mut backoff, mut pacer) = (Backoff::default(), Pacer::new(Instant::now()));
     loop {
         news.notified().await;
+        // A held request says nothing of participants.
+        if session.held_request.has_begun().await && !session.live.has_news() {
+            continue;
+        }
         let began = Instant::now();
         loop {
             match exchange(&session, Wait::No, &answers).await {
@@ -480,7 +524,12 @@ enum Exchange {
 async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEvent>) -> Exchange {
     let (handled, outcome) = oneshot::channel();
     let event = match session.sync(wait).await {
-        Ok(answer) => LinkEvent::Answered { answer: Box::new(answer), handled },
+        Ok(answer) => {
+            if wait == Wait::ForNews {
+                session.held_request.answered();
+            }
+            LinkEvent::Answered { answer: Box::new(answer), handled }
+        }
         Err(error) => {
             drop(handled);
             LinkEvent::Failed(error)

@@ -85,6 +85,11 @@ impl Live {
         }
     }
 
+    /// Whether there is something to be sent.
+    pub(crate) fn has_news(&self) -> bool {
+        self.state.lock().has_news()
+    }
+
     /// A request with these outcomes has been answered: the revision that the Management Node has, and its commands for
     /// the process `start`.
     pub fn answered(
