@@ -11,7 +11,8 @@ use fleet::version::Sha256;
 use super::error::{BackupError, failed};
 use super::name::{BackupName, MadeBy};
 
-/// How many backups that somebody asked for are kept. One more is refused: which is not needed, the operator knows.
+/// How many backups that somebody asked for are kept. Older ones are removed: a job that makes one each night and deletes none
+/// must not end after some weeks.
 pub(super) const MOST_REQUESTED: usize = 20;
 
 /// How many backups of the schedule are kept: a day of hourly ones. Older ones are removed.
@@ -100,18 +101,12 @@ pub(super) fn sweep(dir: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Checks that another backup may be made.
-pub(super) fn require_place(dir: &Path, made_by: MadeBy) -> Result<(), BackupError> {
-    match made_by {
-        MadeBy::Schedule => Ok(()),
-        MadeBy::Request if of(dir, made_by)?.len() < MOST_REQUESTED => Ok(()),
-        MadeBy::Request => Err(BackupError::Full),
-    }
-}
-
-/// Removes the oldest backups of the schedule beyond those that are kept.
+/// Removes the oldest backups of each kind beyond those that are kept.
 pub(super) fn prune(dir: &Path) -> Result<(), BackupError> {
-    of(dir, MadeBy::Schedule)?.iter().skip(MOST_SCHEDULED).try_for_each(|kept| remove(dir, kept.name))
+    for (made_by, most) in [(MadeBy::Request, MOST_REQUESTED), (MadeBy::Schedule, MOST_SCHEDULED)] {
+        of(dir, made_by)?.iter().skip(most).try_for_each(|kept| remove(dir, kept.name))?;
+    }
+    Ok(())
 }
 
 /// The backups that were made by one of the two, the newest first.

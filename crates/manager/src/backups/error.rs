@@ -6,16 +6,12 @@ use std::path::{Path, PathBuf};
 use fleet::version::Release;
 use thiserror::Error;
 
-use super::directory::MOST_REQUESTED;
 use crate::authority::AuthorityError;
 use crate::store::StoreError;
 
 /// Why a backup is not made, or those that there are cannot be read.
 #[derive(Debug, Error)]
 pub(crate) enum BackupError {
-    /// There are as many as are kept.
-    #[error("there are {MOST_REQUESTED} backups, no more are kept")]
-    Full,
     /// There is no space for another.
     #[error("the disk of the Management Node has {} MiB free, and the backup needs {} MiB", free >> 20, (needed >> 20) + 1)]
     NoSpace {

@@ -9,7 +9,7 @@ use backup::{Content, Origin, Passphrase, Source, WorkFactor};
 use fleet::version::Sha256;
 use sha2::Digest as _;
 
-use super::directory::{self, KeptBackup, hash_file, prepare, require_place, require_space, sweep};
+use super::directory::{self, KeptBackup, hash_file, prepare, require_space, sweep};
 use super::error::{BackupError, failed};
 use super::name::BackupName;
 use super::{AUTHORITY, AUTHORITY_KEY, STORE, platform};
@@ -48,7 +48,6 @@ pub(super) fn make(order: Order) -> Result<KeptBackup, BackupError> {
 
 fn make_in(order: Order) -> Result<KeptBackup, BackupError> {
     let Order { dir, store, state, mut name, work, passphrase } = order;
-    require_place(&dir, name.made_by)?;
     require_space(&dir, 2 * size_of_store(&store))?;
     while dir.join(name.to_string()).exists() {
         name = name.later();

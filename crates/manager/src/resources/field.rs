@@ -3,6 +3,7 @@
 //! Pure data with `const` constructors, so that a declaration is a static and a mistake in its form is an error of
 //! the compiler.
 
+use super::permission::Permission;
 use super::shape::Shape;
 use super::typed::Type;
 
@@ -29,6 +30,8 @@ pub(crate) struct Field {
     pub(crate) filtered: bool,
     /// What Pitlane does with it.
     pub(crate) support: Support,
+    /// What whoever gives it another value needs beside what the resource needs.
+    pub(crate) needs: Option<Permission>,
 }
 
 /// The values of a field.
@@ -204,6 +207,7 @@ impl Field {
             unique: None,
             filtered: false,
             support: Support::Acts,
+            needs: None,
         }
     }
 
@@ -369,6 +373,11 @@ impl Field {
     /// The same as a field in which all objects differ.
     pub(crate) const fn unique(self, case: Case, taken: &'static str) -> Self {
         Self { unique: Some(Unique { case, taken }), ..self }
+    }
+
+    /// The same as a field whose change needs a permission of its own.
+    pub(crate) const fn needing(self, permission: Permission) -> Self {
+        Self { needs: Some(permission), ..self }
     }
 
     /// The same as a field that is kept without effect.

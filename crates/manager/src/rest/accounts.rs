@@ -4,11 +4,12 @@
 //! It relies on `auth` to check the old password and on `password` for hashes. Everything else that can be done with
 //! accounts is in the declarations of `account` and `role`.
 
+use crate::rest::json::Json;
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
 use super::Api;

@@ -1,7 +1,7 @@
 //! Refusals of the management API. Each carries the keys of the compatible API that existing tools read, and
 //! beside them a stable `kind`, a sentence, and a `hint` that says what to do next.
 
-use axum::Json;
+use crate::rest::json::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edge::error_chain::chain;

@@ -1,10 +1,11 @@
 //! `history/v1/upgrade/`: the runs, newest first, each with its facts from the journal. The object `fact` is what is
 //! stored, on purpose: its names never change in either (decision 26).
 
+use crate::rest::json::Json;
 use answers::{FactRow, PastRun, UtcTime};
+use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use axum::{Json, Router};
 use fleet::desired::RunId;
 use fleet::fact::Fact;
 use fleet::time::Time;

@@ -3,11 +3,12 @@
 //! A licence is verified against the keys of the machine when it is installed. It relies on `licences` for what is
 //! installed, and limits nothing itself: that a licence is gone ends no call.
 
+use crate::rest::json::Json;
+use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use edge::error_chain::chain;
 use licence::{Amount, Licence, Terms, Validity};
 use package::TrustedKeys;
@@ -162,14 +163,18 @@ pub(super) fn used(api: &Api) -> Value {
         let limit = as_of.call_limit();
         (limit.unwrap_or(Amount::Unlimited), limit.map_or(Amount::Unlimited, rooms))
     });
-    json!({
+    let mut used = json!({
         "id": 1,
         "resource_uri": LICENSING.uri(1),
         "port_count": calls.min(u64::from(UNLIMITED)),
         "port_total": number(ports),
         "vmr_count": api.committer().rooms().rooms.len(),
         "vmr_total": number(rooms),
-    })
+    });
+    for field in LICENSING.fields {
+        used.as_object_mut().map(|used| used.entry(field.name).or_insert(json!(0)));
+    }
+    used
 }
 
 /// The number that an amount is shown as.

@@ -27,6 +27,7 @@ mod calls;
 mod certificates_import;
 
 mod history;
+mod json;
 mod licences;
 mod upgrade;
 

@@ -1,10 +1,11 @@
 //! `/oauth/token/`: gives access tokens to clients that prove who they are, and requests that come with a token.
 
+use crate::rest::json::Json;
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::{Json, Router};
 use fleet::time::{Span, Wall};
 use serde_json::json;
 use uuid::Uuid;
@@ -71,7 +72,8 @@ impl From<Refusal> for Failed {
 }
 
 async fn give(api: &Api, request: Request) -> Result<Given, Failed> {
-    let TokenRequest { assertion, scopes } = TokenRequest::read(&read_form(request).await?)?;
+    let TokenRequest { assertion, scopes } =
+        TokenRequest::read(&read_form(request).await.map_err(|_| unreadable())?)?;
     let named = claimed_client(&assertion)?;
     let unknown = || Failed::OAuth(Why::UnknownClient.refusal());
     let id: Uuid = named.parse().map_err(|_| unknown())?;
@@ -84,6 +86,11 @@ async fn give(api: &Api, request: Request) -> Result<Given, Failed> {
     let life = settings.token_life;
     let expires = Wall(now.0.saturating_add(life.0));
     Ok(Given { token: AccessToken::issue(id, client.role, &client.token_key, expires), life, scopes })
+}
+
+/// The body is no form of the size that is accepted (RFC 6749 section 5.2).
+fn unreadable() -> oauth::Refusal {
+    oauth::Refusal::InvalidRequest { parameter: "grant_type" }
 }
 
 async fn client(api: &Api, id: Uuid) -> Result<Option<Client>, Refusal> {

@@ -120,7 +120,11 @@ async fn admitted(
     access::permit(&account, permissions, request.method(), request.uri().path())?;
     let Source(source) = Source::of(request.extensions());
     request.extensions_mut().insert(AuthenticatedUser(account.clone()));
-    request.extensions_mut().insert(Requester { account, source });
+    request.extensions_mut().insert(Requester {
+        account,
+        source,
+        permissions: permissions.permissions.clone(),
+    });
     Ok(next.run(request).await)
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::rest::json::Json;
 use answers::{ManagementVm, UpgradeStatus, WorkerVm};
+use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use fleet::node::NodeId;
 use fleet::platform::Fleet;
 use fleet::time::{Time, Wall};

@@ -56,6 +56,16 @@ pub(crate) fn find(connection: &Connection, name: &str) -> Result<Option<Account
     found.map(account).transpose()
 }
 
+/// What the accounts of a role may do; nothing if there is no such role.
+///
+/// # Errors
+/// The database reports an error.
+pub(crate) fn permissions_of(tx: &Transaction<'_>, role: i64) -> Result<BTreeSet<Permission>, StoreError> {
+    let sql = "SELECT body ->> 'permissions' FROM role WHERE id = ?1";
+    let ids: Option<Option<String>> = tx.query_row(sql, [role], |row| row.get(0)).optional()?;
+    permissions(ids.flatten().as_deref().unwrap_or("[]"))
+}
+
 /// The permissions of a role, from the JSON of their numbers.
 ///
 /// # Errors

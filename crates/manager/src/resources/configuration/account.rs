@@ -13,6 +13,10 @@ pub(crate) const NAME: Field = Field::text("name", Shape::Name(128))
 pub(crate) const PASSWORD: Field =
     Field::password("password").help("The password, of which a hash is stored.");
 
+/// The role of the account.
+pub(crate) const ROLE: Field =
+    Field::to_one("role", "role").column().filtered().help("What the account may do.");
+
 /// The resource.
 pub(crate) static ACCOUNT: Resource = Resource {
     called: "account",
@@ -27,7 +31,7 @@ pub(crate) static ACCOUNT: Resource = Resource {
     fields: &[
         NAME,
         PASSWORD,
-        Field::to_one("role", "role").column().filtered().help("What the account may do."),
+        ROLE,
         Field::boolean("is_active", true).filtered().help("Whether the account can log in."),
         Field::text("description", Shape::Text(250)).or_empty().filtered().help("Whose account it is."),
     ],

@@ -64,11 +64,10 @@ pub(crate) static CONFERENCE: Resource = Resource {
             .filtered()
             .refused("Pitlane has no guests: everybody in a room is a host.")
             .help("Whether callers without a PIN are guests."),
-        Field::whole("participant_limit", 0, 1_000_000)
+        Field::whole("participant_limit", 0, 0)
             .or_null()
             .filtered()
-            .refused("Pitlane does not limit the participants of a room; leave this field empty.")
-            .help("How many participants there may be."),
+            .help("How many participants there may be: 0 and null are without a limit, as all rooms are."),
         Field::choice("crypto_mode", &["", "besteffort"])
             .or(Initial::Text(""))
             .kept()

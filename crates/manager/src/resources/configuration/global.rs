@@ -18,6 +18,11 @@ const fn absent(name: &'static str) -> Field {
     Field::boolean(name, false).refused(ABSENT)
 }
 
+/// What tools write with the value that it has in the compatible API, whether or not they want it.
+const fn kept(name: &'static str, initial: bool) -> Field {
+    Field::boolean(name, initial).kept()
+}
+
 /// The resource.
 pub(crate) static GLOBAL: Resource = Resource {
     called: "setting of the platform",
@@ -33,15 +38,13 @@ pub(crate) static GLOBAL: Resource = Resource {
         Field::boolean("enable_sip", true)
             .refused("Conferencing Nodes always take calls of SIP.")
             .help("Whether Conferencing Nodes take calls of SIP."),
-        Field::boolean("enable_sip_udp", true)
-            .refused("Conferencing Nodes always take SIP over UDP.")
-            .help("Whether Conferencing Nodes take SIP over UDP."),
+        kept("enable_sip_udp", false).help("Conferencing Nodes take SIP over UDP whatever it says."),
         Field::choice("crypto_mode", &["besteffort"])
             .or(Initial::Text("besteffort"))
             .help("Whether sound is encrypted: where the other side offers it."),
-        absent("enable_h323").help("Whether Conferencing Nodes take calls of H.323."),
-        absent("enable_webrtc").help("Whether Conferencing Nodes take calls of browsers."),
-        absent("enable_rtmp").help("Whether Conferencing Nodes send streams."),
+        kept("enable_h323", true).help("Conferencing Nodes take no calls of H.323, whatever it says."),
+        kept("enable_webrtc", true).help("Conferencing Nodes take no calls of browsers, whatever it says."),
+        kept("enable_rtmp", true).help("Conferencing Nodes send no streams, whatever it says."),
         absent("bursting_enabled").help("Whether nodes of a cloud are started when the others are full."),
         absent("enable_analytics").help("Whether usage statistics are sent to the publisher."),
         absent("error_reporting_enabled").help("Whether faults are reported to the publisher."),

@@ -9,6 +9,10 @@ pub(crate) const CLIENT_NAME: Field = Field::text("client_name", Shape::Name(250
     .filtered()
     .help("The name of the client.");
 
+/// The role of the client.
+pub(crate) const ROLE: Field =
+    Field::to_one("role", "role").column().filtered().help("What the client may do.");
+
 /// The resource.
 pub(crate) static OAUTH2_CLIENT: Resource = Resource {
     called: "OAuth2 client",
@@ -29,7 +33,7 @@ pub(crate) static OAUTH2_CLIENT: Resource = Resource {
             .column()
             .filtered()
             .help("What it names itself in assertions: issuer and subject."),
-        Field::to_one("role", "role").column().filtered().help("What the client may do."),
+        ROLE,
         Field::text("private_key_jwt", Shape::Text(5_000)).or_empty().read_only().nowhere().help(
             "The private key with which it signs (ES256), PEM. Only the answer to its creation has it.",
         ),

@@ -4,7 +4,10 @@ use crate::resources::{Affects, Case, Field, Permission, Resource, Shape};
 
 /// The permissions of the role.
 pub(crate) const PERMISSIONS: Field =
-    Field::to_many("permissions", "permission").filtered().help("What the accounts of the role may do.");
+    Field::to_many("permissions", "permission").filtered().help(
+        "What the accounts of the role may do. Nobody gives a permission that he does not have. Who may restore backups can \
+         replace everything.",
+    );
 
 /// The resource.
 pub(crate) static ROLE: Resource = Resource {

@@ -3,7 +3,7 @@
 use fleet::platform::NODES_AT_MOST;
 
 use super::GLOBAL_OFF_ON;
-use crate::resources::{Action, Affects, Case, Created, Field, Initial, Resource, Shape, Verb};
+use crate::resources::{Action, Affects, Case, Created, Field, Initial, Permission, Resource, Shape, Verb};
 
 /// The name of the node, which is also that of its enrolment file.
 pub(crate) const NAME: Field = Field::text("name", Shape::FileName(32))
@@ -34,7 +34,7 @@ pub(crate) const SYSTEM_LOCATION: Field =
     Field::to_one("system_location", "system_location").column().filtered().help("Where the node is.");
 
 /// The certificate that it shows to callers.
-pub(crate) const TLS_CERTIFICATE: Field = Field::to_one("tls_certificate", "tls_certificate").or_null().help(
+pub(crate) const TLS_CERTIFICATE: Field = Field::to_one("tls_certificate", "tls_certificate").or_null().needing(Permission::ChangeTrust).help(
     "The TLS certificate that the node shows for SIP over TLS. The field nodes of the certificate does the same.",
 );
 

@@ -2,11 +2,12 @@
 
 mod restore;
 
+use crate::rest::json::Json;
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use backup::Passphrase;
 use edge::error_chain::chain;
 use serde_json::{Map, Value, json};
@@ -158,6 +159,11 @@ fn checked_passphrase(text: &str) -> Result<Passphrase, String> {
     if text.chars().count() > PASSPHRASE {
         return Err(format!("Ensure this value has at most {PASSPHRASE} characters."));
     }
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err(
+            "Leave out characters that cannot be seen: the passphrase could not be entered again.".into()
+        );
+    }
     Passphrase::new(text).map_err(|why| why.to_string())
 }
 
@@ -202,11 +208,6 @@ fn shown_request(request: &BackupRequest) -> Value {
 impl From<BackupError> for Refusal {
     fn from(cause: BackupError) -> Self {
         match &cause {
-            BackupError::Full => {
-                let hint =
-                    "download those that you need, and delete others: pitlane backup list, then delete";
-                Self::new(Kind::Conflict, cause.to_string(), hint)
-            }
             BackupError::NoSpace { .. } => {
                 let hint = "delete backups or packages that are not needed (pitlane backup list, pitlane upgrade \
                             packages list), or make the disk larger";

@@ -1,11 +1,12 @@
 //! Commands to participants and conferences: `command/v1/participant/{disconnect,mute,unmute}/` and
 //! `command/v1/conference/{disconnect,lock,unlock}/`, and how each gets to its node.
 
+use crate::rest::json::Json;
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::{Json, Router};
 use fleet::node::{Contact, NodeId};
 use fleet::starts::StartId;
 use serde_json::{Map, Value, json};

@@ -1,9 +1,10 @@
 //! The lists and objects of past calls. The store filters and orders them.
 
+use crate::rest::json::Json;
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::Value;
 use uuid::Uuid;
 

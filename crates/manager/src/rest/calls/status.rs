@@ -1,8 +1,9 @@
 //! The lists and objects of live calls. They only read.
 
+use crate::rest::json::Json;
+use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -47,8 +48,9 @@ async fn conference(State(api): State<Api>, id: PathId) -> Result<Json<Value>, R
     found.ok_or_else(|| Refusal::no_such("conference", id))?.map(Json)
 }
 
-async fn shards(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
+async fn shards(State(api): State<Api>, QueryPairs(mut query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let places = places(&api).await?;
+    with_shards(&api, &places, |shards| name_conferences(&mut query, shards));
     let rows = with_shards(&api, &places, |shards| values(shards))?;
     page(&CONFERENCE_SHARD, &query, rows).map(Json)
 }

@@ -1,13 +1,15 @@
 //! Notes who changed what, in the transaction of the change.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::store::Transaction;
+use fleet::time::Wall;
 use serde_json::{Value, json};
 
 use super::write::Change;
 use crate::resources::draft::{HIDDEN, initial};
-use crate::resources::{Access, Field, Kind, Object, Place, Related, configured};
+use crate::resources::{Access, Field, Kind, Object, Permission, Place, Related, configured, time};
 use crate::store::StoreError;
 use crate::store::audit::{AuditEntry, note};
 
@@ -18,6 +20,8 @@ pub(crate) struct Requester {
     pub(crate) account: String,
     /// The address from which it is made.
     pub(crate) source: IpAddr,
+    /// What the account may do.
+    pub(crate) permissions: BTreeSet<Permission>,
 }
 
 /// How many characters of a value an entry contains.
@@ -112,6 +116,7 @@ fn difference(field: &Field, from: &Value, to: &Value) -> Value {
         (_, Kind::Related(Related::One(relation)), Value::Number(id)) => {
             configured(relation.of).uri(id.as_i64().unwrap_or(0)).into()
         }
+        (_, Kind::Moment, Value::Number(at)) => time::text(Wall(at.as_u64().unwrap_or(0))).into(),
         (Access::Written | Access::ReadOnly, _, value) => seen(value.clone()),
     };
     json!({"field": field.name, "from": value(from), "to": value(to)})

@@ -1,6 +1,6 @@
 //! Creates OAuth2 clients: each has a key of its own, whose private half only the answer to its creation has.
 
-use axum::Json;
+use crate::rest::json::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};

@@ -9,6 +9,7 @@ mod bulk;
 mod certificates;
 mod children;
 mod clients;
+mod grants;
 mod nodes;
 mod openapi;
 mod page;
@@ -21,10 +22,11 @@ mod schema;
 mod signing_requests;
 mod write;
 
+use crate::rest::json::Json;
+use axum::RequestExt as _;
 use axum::extract::{Extension, FromRequest as _, Request, State};
 use axum::http::{Method, Uri};
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::{Json, RequestExt as _};
 
 use super::Api;
 use super::error::{Kind, Refusal};

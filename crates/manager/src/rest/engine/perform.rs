@@ -5,7 +5,7 @@ use fleet::time::Time;
 
 use super::audit::{self, Requester};
 use super::write::{Change, Writing};
-use super::{accounts, certificates, nodes, rooms, signing_requests};
+use super::{accounts, certificates, grants, nodes, rooms, signing_requests};
 use crate::auth::first_password;
 use crate::resources::{Affects, CoreFacts, Resource};
 use crate::rest::Api;
@@ -31,6 +31,7 @@ pub(super) async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreErro
         let (mut changes, answer) = work(&writing, now)?;
         changes.extend(signing_requests::complete(&writing, &changes)?);
         for change in &changes {
+            grants::check(tx, &by, change)?;
             audit::changed(tx, &by, wall, change)?;
         }
         match of.affects {

@@ -137,6 +137,55 @@ async fn somebody_can_always_manage_the_accounts() {
 }
 
 #[tokio::test]
+async fn nobody_gives_or_takes_over_more_than_he_may_do() {
+    let kit = Kit::new().await;
+    account(&kit, "ann", &[Permission::UseApi, Permission::Accounts]).await;
+    account(&kit, "ben", &[Permission::UseApi]).await;
+    let (ann, administrator) = (json!({"role": format!("{API}{ROLES}1/")}), format!("{ACCOUNTS}1/"));
+    let new = |name: &str| json!({"name": name, "password": PASSWORD, "role": format!("{API}{ROLES}1/")});
+    let all: Vec<i64> = Permission::ALL.iter().map(|permission| permission.id()).collect();
+    let clients = "/configuration/v1/oauth2_client/";
+    for (method, path, body) in [
+        ("PATCH", format!("{ACCOUNTS}2/"), ann),
+        ("POST", ACCOUNTS.into(), new("eve")),
+        ("PATCH", administrator.clone(), json!({"password": "another horse battery"})),
+        ("DELETE", administrator, json!({})),
+        ("POST", ROLES.into(), json!({"name": "All", "permissions": all})),
+        ("PATCH", format!("{ROLES}1/"), json!({"permissions": [1, 9]})),
+        ("POST", clients.into(), json!({"client_name": "eve", "role": format!("{API}{ROLES}1/")})),
+    ] {
+        let refused = by(&kit, "ann", method, &path, body).await.expect(403);
+        assert!(refused["error"].as_str().unwrap().contains("the account ann"), "{method} {path}: {refused}");
+    }
+    assert_eq!(kit.get(ACCOUNTS).await.expect(200)["meta"]["total_count"], 3);
+    // What she has herself, she gives.
+    by(&kit, "ann", "PATCH", &format!("{ACCOUNTS}3/"), json!({"password": "another horse battery"}))
+        .await
+        .expect(202);
+    by(&kit, "ann", "POST", ROLES, json!({"name": "Tools", "permissions": [1, 9]})).await.expect(201);
+}
+
+#[tokio::test]
+async fn certificate_of_a_node_is_chosen_by_who_may_change_certificates() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await;
+    let made = rcgen::generate_simple_self_signed(["node1.example.com".to_string()]).unwrap();
+    let body = json!({"certificate": made.cert.pem(), "private_key": made.signing_key.serialize_pem()});
+    kit.call("POST", "/configuration/v1/tls_certificate/", body).await.expect(201);
+    let nodes = [Permission::UseApi, Permission::ViewPlatform, Permission::ChangePlatform];
+    account(&kit, "ann", &nodes).await;
+    account(&kit, "ben", &[&nodes[..], &[Permission::ChangeTrust]].concat()).await;
+    let one = "/configuration/v1/worker_vm/1/";
+    let choice = json!({"tls_certificate": format!("{API}/configuration/v1/tls_certificate/1/")});
+    by(&kit, "ann", "PATCH", one, choice.clone()).await.expect(403);
+    assert_eq!(kit.get(one).await.expect(200)["tls_certificate"], Value::Null);
+    by(&kit, "ben", "PATCH", one, choice).await.expect(202);
+    let whole = kit.get(one).await.expect(200);
+    by(&kit, "ann", "PUT", one, whole).await.expect(204);
+    by(&kit, "ann", "PATCH", one, json!({"tls_certificate": null})).await.expect(403);
+}
+
+#[tokio::test]
 async fn every_change_is_noted_with_who_made_it_and_no_secret() {
     let kit = Kit::new().await;
     kit.add_node(1).await;

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::rest::json::Json;
 use answers::{Package, UtcTime};
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use axum::{Json, Router};
 use edge::error_chain::chain;
 use fleet::time::Wall;
 use fleet::version::Sha256;

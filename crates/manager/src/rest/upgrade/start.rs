@@ -2,12 +2,13 @@
 //!
 //! It relies on `precheck` for what stands in the way.
 
+use crate::rest::json::Json;
 use answers::{Check, Finding, ReleaseRow};
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::{Json, Router};
 use fleet::platform::StartCheck;
 use fleet::policy::Policy;
 use fleet::version::Release;

@@ -5,14 +5,15 @@
 //! relies on `upload_admission` for whether there may be another upload, and on `upload_store` for rows and
 //! bytes.
 
+use crate::rest::json::Json;
 use crate::store::Transaction;
+use axum::Router;
 use axum::body::HttpBody as _;
 use axum::extract::multipart::Multipart;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use fleet::policy::Policy;
 use fleet::time::Time;
 use fleet::version::Sha256;
