@@ -17,6 +17,10 @@ use crate::Failure;
 use crate::connection::Access;
 use crate::machine::{BenchMachine, NODES};
 
+/// How many nodes connect at once: the queue of a listener has no place for all of a large platform, and connections beyond it
+/// are reset or tried again after a second.
+const AT_ONCE: usize = 512;
+
 /// How long all nodes together need to connect to it, one connection each. The Management Node must not run.
 pub(crate) async fn measure(machine: &BenchMachine, nodes: &[Access]) -> Result<Duration, Failure> {
     let authority = Arc::new(Authority::load_or_make(&machine.layout().state())?);
@@ -25,11 +29,14 @@ pub(crate) async fn measure(machine: &BenchMachine, nodes: &[Access]) -> Result<
     let listener = TcpListener::bind(SocketAddr::new(machine.address, NODES)).await?;
     let _serving = AbortOnDropHandle::new(tokio::spawn(accept(listener, config.into())));
     let (began, mut connecting) = (Instant::now(), JoinSet::new());
+    let mut connected = Vec::new();
     for access in nodes {
+        while connecting.len() >= AT_ONCE {
+            connected.extend(connecting.join_next().await.transpose()?.transpose()?);
+        }
         let access = access.clone();
         connecting.spawn(async move { access.connect().await });
     }
-    let mut connected = Vec::new();
     while let Some(done) = connecting.join_next().await {
         connected.push(done??);
     }

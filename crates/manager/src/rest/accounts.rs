@@ -4,7 +4,6 @@
 //! It relies on `auth` to check the old password and on `password` for hashes. Everything else that can be done with
 //! accounts is in the declarations of `account` and `role`.
 
-use crate::rest::json::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -19,6 +18,7 @@ use super::route::both;
 use crate::auth::device::ShownTo;
 use crate::auth::logins::{Credentials, LoginError};
 use crate::auth::{device, first_password, password};
+use crate::rest::json::Json;
 use crate::store::accounts::{self, Account};
 use crate::store::authentication::{self, Basic};
 use crate::store::{Connection, Store, StoreError};

@@ -1,7 +1,6 @@
 //! `history/v1/upgrade/`: the runs, newest first, each with its facts from the journal. The object `fact` is what is
 //! stored, on purpose: its names never change in either (decision 26).
 
-use crate::rest::json::Json;
 use answers::{FactRow, PastRun, UtcTime};
 use axum::Router;
 use axum::extract::State;
@@ -19,6 +18,7 @@ use super::request::{PathId, QueryPairs, malformed};
 use super::route::both;
 use super::views;
 use crate::resources::upgrade::HISTORY;
+use crate::rest::json::Json;
 use crate::store::runs::{self, JournalEntry};
 use crate::store::{Connection, StoreError, StoredRun, evicted};
 

@@ -3,7 +3,6 @@
 //! A licence is verified against the keys of the machine when it is installed. It relies on `licences` for what is
 //! installed, and limits nothing itself: that a licence is gone ends no call.
 
-use crate::rest::json::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -23,6 +22,7 @@ use crate::licences::{AsOf, Installed, calls};
 use crate::resources::configuration::licence::{LICENCE, TEXT, UNLIMITED};
 use crate::resources::status::licensing::LICENSING;
 use crate::resources::time;
+use crate::rest::json::Json;
 use crate::store::{Transaction, licences as stored};
 
 const LIST: &str = "/api/admin/configuration/v1/licence/";

@@ -65,6 +65,8 @@ struct Inner {
     hashing: Mutex<()>,
     /// Held while a list is filtered by the store: two at a time, so that there are readers left for logins and nodes.
     lists: tokio::sync::Semaphore,
+    /// The places of status pages over all nodes, which do not wait for lists of the store.
+    statuses: tokio::sync::Semaphore,
     /// Held while an upload is admitted.
     creating: Mutex<()>,
     /// Held while a package is admitted, removed, or started: one of them at a time.
@@ -73,6 +75,10 @@ struct Inner {
 
 /// How many lists are filtered at once: half of the readers of the store.
 const LISTS_AT_ONCE: usize = 2;
+
+/// How many status pages over all nodes are made at once: each has all rows in memory, and more would only share the
+/// processor.
+const STATUSES_AT_ONCE: usize = 2;
 
 impl Deref for Api {
     type Target = Inner;
@@ -93,6 +99,7 @@ impl Api {
             request_limit,
             hashing: Mutex::default(),
             lists: tokio::sync::Semaphore::new(LISTS_AT_ONCE),
+            statuses: tokio::sync::Semaphore::new(STATUSES_AT_ONCE),
             upload_locks,
             creating,
             packages,

@@ -1,6 +1,5 @@
 //! `/oauth/token/`: gives access tokens to clients that prove who they are, and requests that come with a token.
 
-use crate::rest::json::Json;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -15,6 +14,7 @@ use super::error::{Kind, Refusal};
 use super::request::{Source, read_form};
 use super::route::both;
 use crate::auth::oauth::{self, AccessToken, NotAToken, TokenRequest, Why, claimed_client, verify};
+use crate::rest::json::Json;
 use crate::store::accounts::Account;
 use crate::store::assertions::admit;
 use crate::store::authentication;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::rest::json::Json;
 use answers::{ManagementVm, UpgradeStatus, WorkerVm};
 use axum::Router;
 use axum::extract::State;
@@ -28,6 +27,7 @@ use crate::auth::first_password;
 use crate::driver::NodeRuntime;
 use crate::resources::configuration::management_vm::MANAGEMENT_VM;
 use crate::resources::status::worker_vm::WORKER_VM;
+use crate::rest::json::Json;
 use crate::store::{Connection, StoreError, locations, node_boot};
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
@@ -155,7 +155,7 @@ async fn of_all<T: Send + 'static>(
     api: &Api,
     shown: impl FnOnce(ViewContext<'_>) -> T + Send + 'static,
 ) -> Result<T, Refusal> {
-    let _turn = api.lists.acquire().await;
+    let _turn = api.statuses.acquire().await;
     let mut details = api.committer().store().read(Details::of_all).await?;
     let state = api.clone();
     api.blocking(move |_| {

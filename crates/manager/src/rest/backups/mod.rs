@@ -2,7 +2,6 @@
 
 mod restore;
 
-use crate::rest::json::Json;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -25,6 +24,7 @@ use crate::backups::{self, BackupError, BackupRequest, KeptBackup, MadeBy, Reque
 use crate::resources::backup::{BACKUP_REQUEST, SYSTEM_BACKUP};
 use crate::resources::draft::flag;
 use crate::resources::time;
+use crate::rest::json::Json;
 
 pub(super) const LIST: &str = "/api/admin/configuration/v1/system_backup/";
 const REQUESTS: &str = "/api/admin/status/v1/backup_request/";

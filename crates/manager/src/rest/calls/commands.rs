@@ -1,7 +1,6 @@
 //! Commands to participants and conferences: `command/v1/participant/{disconnect,mute,unmute}/` and
 //! `command/v1/conference/{disconnect,lock,unlock}/`, and how each gets to its node.
 
-use crate::rest::json::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -17,6 +16,7 @@ use wire::live::Action;
 use crate::calls::{COMMAND_LIFE, CommandError, Withdrawn};
 use crate::rest::Api;
 use crate::rest::error::{FieldErrors, Kind, Refusal};
+use crate::rest::json::Json;
 use crate::rest::request::Fields;
 use crate::rest::route::both;
 

@@ -1,6 +1,5 @@
 //! The lists and objects of past calls. The store filters and orders them.
 
-use crate::rest::json::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,6 +12,7 @@ use crate::resources::query::{self, Query};
 use crate::resources::{ID, Resource};
 use crate::rest::Api;
 use crate::rest::error::Refusal;
+use crate::rest::json::Json;
 use crate::rest::list::{envelope, selected};
 use crate::rest::request::{PathId, QueryPairs};
 use crate::rest::route::both;

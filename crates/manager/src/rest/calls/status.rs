@@ -1,6 +1,5 @@
 //! The lists and objects of live calls. They only read.
 
-use crate::rest::json::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
@@ -13,6 +12,7 @@ use crate::calls::NodeParticipants;
 use crate::resources::status::calls::{CONFERENCE, CONFERENCE_SHARD, PARTICIPANT};
 use crate::rest::Api;
 use crate::rest::error::Refusal;
+use crate::rest::json::Json;
 use crate::rest::list::{page, selected};
 use crate::rest::request::{PathId, QueryPairs};
 use crate::rest::route::both;

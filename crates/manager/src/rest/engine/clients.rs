@@ -1,6 +1,5 @@
 //! Creates OAuth2 clients: each has a key of its own, whose private half only the answer to its creation has.
 
-use crate::rest::json::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
@@ -14,6 +13,7 @@ use crate::auth::oauth::{NewClientKey, TokenKey};
 use crate::resources::Resource;
 use crate::rest::Api;
 use crate::rest::error::Refusal;
+use crate::rest::json::Json;
 use crate::rest::route::location;
 use crate::store::oauth::complete;
 

@@ -22,7 +22,6 @@ mod schema;
 mod signing_requests;
 mod write;
 
-use crate::rest::json::Json;
 use axum::RequestExt as _;
 use axum::extract::{Extension, FromRequest as _, Request, State};
 use axum::http::{Method, Uri};
@@ -32,6 +31,7 @@ use super::Api;
 use super::error::{Kind, Refusal};
 use super::request::{Fields, QueryPairs};
 use crate::resources::{Action, Resource, Verb};
+use crate::rest::json::Json;
 pub(crate) use audit::Requester;
 use path::Target;
 

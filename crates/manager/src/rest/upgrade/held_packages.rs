@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::rest::json::Json;
 use answers::{Package, UtcTime};
 use axum::Router;
 use axum::extract::State;
@@ -19,6 +18,7 @@ use crate::packages::{self, Held, HeldPackage, Needs};
 use crate::resources::upgrade::UPGRADE_PACKAGE;
 use crate::rest::Api;
 use crate::rest::error::{Kind, Refusal};
+use crate::rest::json::Json;
 use crate::rest::list::page;
 use crate::rest::request::{PathId, QueryPairs};
 use crate::rest::route::both;

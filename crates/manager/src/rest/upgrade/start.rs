@@ -2,7 +2,6 @@
 //!
 //! It relies on `precheck` for what stands in the way.
 
-use crate::rest::json::Json;
 use answers::{Check, Finding, ReleaseRow};
 use axum::Router;
 use axum::extract::State;
@@ -20,6 +19,7 @@ use crate::driver::Started;
 use crate::packages::HeldPackage;
 use crate::rest::Api;
 use crate::rest::error::{FieldErrors, Kind, Refusal};
+use crate::rest::json::Json;
 use crate::rest::request::Fields;
 use crate::rest::route::both;
 
