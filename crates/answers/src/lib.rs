@@ -13,5 +13,5 @@ mod utc_time;
 pub use check::{Check, Finding, Package, ReleaseRow};
 pub use history::{FactRow, PastRun};
 pub use machines::{ManagementVm, RefusedContact, WorkerVm};
-pub use upgrade::{Manager, Node, Run, Tally, UpgradeStatus, Waits};
+pub use upgrade::{Manager, Node, Paused, Run, Tally, UpgradeStatus, Waits};
 pub use utc_time::UtcTime;

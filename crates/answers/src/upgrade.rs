@@ -75,6 +75,9 @@ pub struct Run {
     /// Whether another run may be started (R10): held, lifted.
     #[serde(default)]
     pub lock: String,
+    /// That no further node is taken, if the operator has ordered so.
+    #[serde(default)]
+    pub paused: Option<Paused>,
     /// Nodes out of service on behalf of the run.
     pub places_taken: u32,
     /// How many there may be.
@@ -82,6 +85,17 @@ pub struct Run {
     /// How many nodes have each of the eight statuses, by their tokens.
     #[serde(default)]
     pub counts: BTreeMap<String, u32>,
+}
+
+/// A pause of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// Since when.
+    pub since: UtcTime,
+    /// The account that ordered it.
+    pub by: String,
+    /// Why, if that was said.
+    pub why: String,
 }
 
 /// A Conferencing Node.

@@ -10,7 +10,7 @@ use crate::desired::RunId;
 use crate::node::{Duty, NodeId, Power};
 use crate::observed::Calls;
 use crate::progress::Failure;
-use crate::run::Outcome;
+use crate::run::{Order, Outcome};
 use crate::starts::{Duplicate, SWITCH_OFF};
 use crate::time::{Offset, Span, Time};
 use crate::version::Release;
@@ -45,6 +45,20 @@ pub enum Fact {
     LockLifted {
         /// The run.
         run: RunId,
+    },
+    /// No further node is taken until the run is resumed.
+    RunPaused {
+        /// The run.
+        run: RunId,
+        /// The order.
+        order: Order,
+    },
+    /// A paused run goes on.
+    RunResumed {
+        /// The run.
+        run: RunId,
+        /// The order.
+        order: Order,
     },
     /// The run has ended.
     RunEnded {
@@ -214,6 +228,8 @@ impl Fact {
             | Self::ManagerInstalling { .. }
             | Self::ManagerUpgraded { .. }
             | Self::LockLifted { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
             | Self::RunEnded { .. }
             | Self::FailureStopOver { .. }
             | Self::EpochRaised { .. }
@@ -240,6 +256,13 @@ impl fmt::Display for Fact {
             Self::LockLifted { run } => {
                 write!(f, "run {run}: the Management Node was restarted, so another run may be started now")
             }
+            Self::RunPaused { run, order } => {
+                write!(
+                    f,
+                    "run {run}: paused {order}; nodes under way finish, no other is taken until it is resumed"
+                )
+            }
+            Self::RunResumed { run, order } => write!(f, "run {run}: resumed {order}"),
             Self::RunEnded { run, outcome } => write!(f, "run {run}: {outcome}"),
             Self::FailureStopOver { run } => {
                 write!(f, "run {run}: its stop after too many failures is over, another run is started")

@@ -85,6 +85,33 @@ fn name(id: RunId, tag: Option<RunTag>) -> RunId {
     tag.map_or(id, |RunTag(tag)| RunId(tag))
 }
 
+/// What the operator orders a run to do, for the history.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Order {
+    /// The account that ordered it.
+    pub by: String,
+    /// Why, if that was said.
+    pub why: String,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self { by, why } if why.is_empty() => write!(f, "by {by}"),
+            Self { by, why } => write!(f, "by {by}: {why}"),
+        }
+    }
+}
+
+/// A run that takes no further node until the operator lets it go on. Its limit is not moved by that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: Time,
+    /// The order.
+    pub order: Order,
+}
+
 /// A run under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -109,6 +136,9 @@ pub struct Run {
     /// ones (decision 25).
     #[serde(default)]
     pub held_up_since: Option<Time>,
+    /// Whether it takes no further node for now.
+    #[serde(default)]
+    pub paused: Option<Pause>,
     /// Its name in messages to the nodes; none if a Management Node of release 34 has started it, which used the
     /// number.
     #[serde(default)]
@@ -137,6 +167,15 @@ impl Run {
         Assignment { run: self.name(), release: self.package.release, manifest: self.package.manifest }
     }
 
+    /// Whether it can be stopped now: not while the Management Node restarts into the release, which then runs without a
+    /// run that says so.
+    pub fn can_be_stopped(&self) -> bool {
+        match self.manager {
+            ManagerStep::Staging { .. } | ManagerStep::Confirmed { .. } => true,
+            ManagerStep::Installing { .. } => false,
+        }
+    }
+
     /// Whether the nodes may be asked for anything (R1).
     pub fn manager_is_done(&self) -> bool {
         match self.manager {
@@ -162,6 +201,11 @@ pub enum Outcome {
         failed: u32,
         /// How many attempts had ended, with or without the release.
         ended: u32,
+    },
+    /// The operator stopped it.
+    Stopped {
+        /// The order.
+        order: Order,
     },
     /// The release could not be staged or selected on the Management Node; nothing was changed.
     ManagerRejected {
@@ -198,6 +242,10 @@ impl fmt::Display for Outcome {
                 "stopped by itself, because the release failed on {failed} of {ended} nodes; every node keeps the \
                  release it has; see why it failed, then start the same package again to go on with the rest, or a \
                  later one"
+            ),
+            Self::Stopped { order } => write!(
+                f,
+                "stopped {order}; every node keeps the release it has; start the same package again to take the rest"
             ),
             Self::ManagerRejected { why } => {
                 write!(f, "the Management Node did not take the release, and nothing was touched: {why}")

@@ -10,7 +10,7 @@ use crate::node::{Contact, Duty, Node, NodeId};
 use crate::observed::{Calls, Staging};
 use crate::platform::Fleet;
 use crate::progress::{Attempt, Ending, Failure, Phase, Progress};
-use crate::run::{ManagerStep, Run};
+use crate::run::{ManagerStep, Order, Pause, Run};
 use crate::starts::{Duplicate, SWITCH_OFF};
 use crate::time::{Span, Time};
 
@@ -112,6 +112,11 @@ pub enum Waits {
         /// How many they are.
         nodes: u32,
     },
+    /// It is in the queue, and the operator has paused the run.
+    Paused {
+        /// The order.
+        order: Order,
+    },
     /// It stays in service for a while after a drain that timed out.
     Rest {
         /// How long still.
@@ -190,6 +195,7 @@ impl fmt::Display for Waits {
                 "in the queue, all {nodes} places are held by nodes that cannot be contacted; power them on or \
                  remove them"
             ),
+            Self::Paused { order } => write!(f, "in the queue, the run is paused {order}"),
             Self::Rest { ends_in } => write!(f, "tried again in {ends_in} at the earliest"),
             Self::AlwaysOnNodes => f.write_str("at rest, started after the always-on nodes"),
             Self::StartUp { limit_in } => write!(f, "starting up, given up in {limit_in}"),
@@ -301,6 +307,9 @@ impl Fleet {
         let Some(run) = self.platform.run.as_ref().filter(|run| run.manager_is_done()) else {
             return Waits::Manager;
         };
+        if let Some(Pause { since: _, order }) = &run.paused {
+            return Waits::Paused { order: order.clone() };
+        }
         if let Some(until) = rests_until {
             return Waits::Rest { ends_in: now.until(until) };
         }

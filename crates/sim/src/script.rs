@@ -158,6 +158,10 @@ fn machine_command(world: &mut World, line: &Line<'_>) {
                 world.add_node(id, duty, runs);
             }
         }
+        "pause" | "resume" | "stop" => {
+            let why = line.text.split_once('"').map(|(_, why)| why.trim_end_matches('"').to_string());
+            world.order(line.argument(0), why.unwrap_or_default());
+        }
         "remove" => {
             let id = line.node(1);
             world.machines.remove(&id);
@@ -314,6 +318,8 @@ fn facts(world: &mut World) -> String {
             | Fact::ManagerInstalling { .. }
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
+            | Fact::RunPaused { .. }
+            | Fact::RunResumed { .. }
             | Fact::RunEnded { .. }
             | Fact::FailureStopOver { .. }
             | Fact::EpochRaised { .. }

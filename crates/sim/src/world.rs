@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use fleet::desired::RunId;
 use fleet::fact::Fact;
 use fleet::node::{Duty, NodeId, Power};
 use fleet::path::{Path, Step};
 use fleet::platform::{Blocker, Event, Fleet};
 use fleet::policy::Policy;
-use fleet::run::Package;
+use fleet::run::{Order, Package};
 use fleet::starts::StartId;
 use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
@@ -117,6 +118,17 @@ impl World {
         self.check();
         self.settle();
         Ok(())
+    }
+
+    /// The operator orders the run under way to `pause`, to `resume` or to `stop`.
+    pub(crate) fn order(&mut self, what: &str, why: String) {
+        let order = Order { by: "ann".into(), why };
+        let run = self.fleet.platform.run.as_ref().map_or(RunId(0), |run| run.id);
+        self.apply(match what {
+            "pause" => Event::RunPaused { run, order },
+            "resume" => Event::RunResumed { run, order },
+            _ => Event::RunStopped { run, order },
+        });
     }
 
     pub(crate) fn apply(&mut self, event: Event) {

@@ -25,6 +25,29 @@ pub(crate) enum UpgradeCommand {
     },
     /// Starts an upgrade, after showing what it will do.
     Start(StartArgs),
+    /// Takes no further node until the upgrade is resumed. Nodes under way finish.
+    Pause {
+        /// Why, for the history and for whoever looks at the upgrade.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Goes on with a paused upgrade.
+    Resume {
+        /// Why, for the history.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Ends the upgrade: nodes whose calls have not cleared go back to service, and every node keeps the release it has.
+    ///
+    /// Nodes that restart finish. The same package, started again, takes the rest.
+    Stop {
+        /// Why, for the history and for whoever looks at the upgrade.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Does not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Shows the progress of every node, once.
     Status,
     /// Shows the progress of every node until the run ends.

@@ -15,6 +15,7 @@ mod log;
 mod login;
 mod machine;
 mod node;
+mod orders;
 mod package;
 mod room;
 mod session;
@@ -85,6 +86,9 @@ async fn upgrade_command(session: &Session, command: &UpgradeCommand) -> Result<
             upgrade::check(session, package.as_deref(), policy).await
         }
         UpgradeCommand::Start(args) => upgrade::start(session, args).await,
+        UpgradeCommand::Pause { reason } => orders::pause(session, reason.as_deref()).await,
+        UpgradeCommand::Resume { reason } => orders::resume(session, reason.as_deref()).await,
+        UpgradeCommand::Stop { reason, yes } => orders::stop(session, reason.as_deref(), *yes).await,
         UpgradeCommand::Status => upgrade::status(session).await,
         UpgradeCommand::Watch(args) => watch::run(session, args).await,
         UpgradeCommand::History(args) => upgrade::history(session, args.run).await,

@@ -27,7 +27,9 @@ fn run_change(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Option<Str
     let known = before.and_then(|view| view.run.as_ref());
     let run = now.run.as_ref()?;
     let done = |view: &UpgradeStatus| upgraded(&view.nodes, &run.target);
-    let same = known.is_some_and(|known| known.id == run.id && known.lock == run.lock);
+    let same = known.is_some_and(|known| {
+        known.id == run.id && known.lock == run.lock && known.paused.is_some() == run.paused.is_some()
+    });
     let progress = format!("upgraded {} of {}", done(now), now.nodes.len());
     if same && before.is_some_and(|view| done(view) == done(now)) {
         return None;
@@ -36,12 +38,13 @@ fn run_change(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Option<Str
         return Some(format!("run {}: {progress}, elapsed {}", run.id, now.now.since(run.started_at)));
     }
     Some(format!(
-        "run {}: {} -> {}, {progress}, elapsed {}, limit in {}{}",
+        "run {}: {} -> {}, {progress}, elapsed {}, limit in {}{}{}",
         run.id,
         run.source,
         run.target,
         now.now.since(run.started_at),
         run.limit.since(now.now),
+        if run.paused.is_some() { ", paused" } else { "" },
         if run.lock == "lifted" { ", another may be started" } else { "" }
     ))
 }

@@ -1,7 +1,7 @@
 //! The output of `upgrade status` and `upgrade watch`: the run, the Management Node and the calls. The Conferencing
 //! Nodes are in `rows`.
 
-use answers::{PastRun, Run, Tally, UpgradeStatus, UtcTime};
+use answers::{PastRun, Paused, Run, Tally, UpgradeStatus, UtcTime};
 use fleet::time::Span;
 
 use super::Canvas;
@@ -10,6 +10,7 @@ use super::node_state::upgraded;
 use super::rows::nodes;
 use crate::api::release;
 use crate::terminal::Tone;
+use crate::text::sanitized;
 
 /// The whole status, without a limit on the lines.
 pub(crate) fn status(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
@@ -67,6 +68,15 @@ fn run_lines(run: &Run, view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
     lines.extend(canvas.flow(&parts));
     let moments = [format!("started {}", run.started_at), format!("ends {} at the latest", run.limit)];
     lines.extend(canvas.flow(&moments));
+    if let Some(Paused { since, by, why }) = &run.paused {
+        let why = if why.is_empty() { String::new() } else { format!(": {}", sanitized(why)) };
+        let paused = format!(
+            "Paused by {} {}{why}. No further node is taken; go on with: pitlane upgrade resume",
+            sanitized(by),
+            since.ago(view.now)
+        );
+        lines.extend(canvas.wrap("", &paused));
+    }
     if run.lock == "lifted" {
         let lifted =
             "The Management Node was rebooted since: another upgrade may be started, which ends this one.";
@@ -177,6 +187,19 @@ Management Node mgr: 34.1 (34100), No upgrade in progress
 . lon-10  34    Upgrade pending  in the queue, 3 of 10 places are taken
 ! osl-1   34    Could not communicate with conferencing node  silent for 3 min";
         check(&screen(&samples::under_way(), canvas(80), 40), 80, expected);
+    }
+
+    #[test]
+    fn paused_run_says_who_paused_it_why_and_how_it_goes_on() {
+        let mut status = samples::under_way();
+        let since = status.now;
+        let paused = Paused { since, by: "ann".into(), why: "the board meets".into() };
+        status.run.as_mut().unwrap().paused = Some(paused);
+        let shown = screen(&status, canvas(80), 40).join("\n");
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        let expected = "Paused by ann 2026-11-23 18:05:52Z (0 s ago): the board meets. No further node is taken; go on with: \
+                        pitlane upgrade resume";
+        assert!(shown.contains(expected), "{shown}");
     }
 
     #[test]

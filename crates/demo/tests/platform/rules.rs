@@ -110,6 +110,42 @@ fn node_is_released_at_the_drain_limit_and_the_run_stops_at_its_limit_r5_r8_r9(s
     fixture.assert_no_call_failed(calls);
 }
 
+/// G9: nothing of it needs the older release.
+#[test]
+fn paused_run_takes_no_further_node_and_a_stopped_one_gives_its_node_back_with_its_call_g9() {
+    let fixture = Fixture::new(2);
+    let pitlane = &fixture.platform.pitlane;
+    let mut calls = fixture.callers();
+    fixture.call(&mut calls, 1);
+    fixture.call(&mut calls, 2);
+    fixture.start(&[&LONG_LIMITS[..], &["--nodes-at-once", "1"]].concat());
+    let is_waiting = |status: &serde_json::Value, number| status_text(status, number) == WAITING;
+    let status = fixture
+        .wait_for("one node waits for its call", |status| is_waiting(status, 1) != is_waiting(status, 2));
+    let (first, second) = if is_waiting(&status, 1) { (1, 2) } else { (2, 1) };
+    pitlane.run(&["upgrade", "pause", "--reason", "the board meets"]).unwrap();
+    fixture.hang_up(&mut calls, first);
+    let status = fixture.wait_for("the node under way finishes", |status| {
+        version(status, first) == Step::TO_NEXT.to.version && status["run"]["places_taken"] == 0
+    });
+    let waits = node(&status, second)["waits_text"].as_str().unwrap_or_default();
+    assert!(waits.starts_with("in the queue, the run is paused by"), "{waits}");
+    assert!(fixture.accepts_calls(second), "a node that is not taken refuses calls");
+    pitlane.run(&["upgrade", "resume"]).unwrap();
+    fixture.wait_for_status(second, WAITING);
+    fixture.wait_until_calls_are_refused(second);
+    pitlane.run(&["upgrade", "stop", "--yes", "--reason", "wrong night"]).unwrap();
+    let status = fixture.wait_until_ended_with("stopped");
+    assert_eq!(version(&status, second), Step::TO_NEXT.from.version);
+    fixture.wait_until_calls_are_accepted(second);
+
+    // The same package takes the rest.
+    fixture.hang_up(&mut calls, second);
+    fixture.platform.start(&LONG_LIMITS).unwrap();
+    fixture.wait_until_ended_with("complete");
+    fixture.assert_no_call_failed(calls);
+}
+
 fn operators_maintenance_mode_outlives_the_run_r12(step: Step) {
     let fixture = Fixture::at(step, 2);
     let pitlane = &fixture.platform.pitlane;

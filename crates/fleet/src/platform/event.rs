@@ -11,6 +11,7 @@ use crate::desired::RunId;
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Duty, Node, NodeId};
 use crate::observed::Observed;
+use crate::run::Order;
 use crate::time::{Offset, Wall};
 use crate::version::{Release, Sha256};
 use crate::wall::Gap;
@@ -102,6 +103,27 @@ pub enum Event {
         id: NodeId,
         /// How far its wall clock is ahead.
         ahead: Offset,
+    },
+    /// The operator wants no further node to be taken; those under way finish.
+    RunPaused {
+        /// The run that was under way when it was ordered.
+        run: RunId,
+        /// The order.
+        order: Order,
+    },
+    /// The operator lets a paused run go on.
+    RunResumed {
+        /// The run that was under way when it was ordered.
+        run: RunId,
+        /// The order.
+        order: Order,
+    },
+    /// The operator ends a run: nothing more begins, and nodes whose calls have not cleared go back to service.
+    RunStopped {
+        /// The run that was under way when it was ordered.
+        run: RunId,
+        /// The order.
+        order: Order,
     },
     /// The time of [`Fleet::next_deadline`] has come.
     DeadlinePassed,

@@ -11,6 +11,7 @@ mod failures;
 mod manager;
 mod manager_reconciler;
 mod mixture;
+mod orders;
 mod overdue;
 mod queue;
 mod report;
@@ -150,6 +151,9 @@ impl Fleet {
             Event::ManagerChecked { fault } => self.manager_checked(fault, &mut facts),
             Event::WallClock { wall } => self.wall_clock(now, wall, Gap::Counted, &mut facts),
             Event::ClockOffset { id, ahead } => self.clock_offset(id, ahead, &mut facts),
+            Event::RunPaused { run, order } => self.pause(now, run, order, &mut facts),
+            Event::RunResumed { run, order } => self.resume(run, order, &mut facts),
+            Event::RunStopped { run, order } => self.stop(now, run, order, &mut facts),
             Event::DeadlinePassed => {}
         }
         self.go_on(now, &mut facts);

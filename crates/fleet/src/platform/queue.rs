@@ -36,6 +36,7 @@ impl Fleet {
     pub(super) fn has_free_place(&self) -> bool {
         self.platform.run.as_ref().is_some_and(|run| {
             run.manager_is_done()
+                && run.paused.is_none()
                 && self.nodes.places().len() < run.policy.nodes_at_once as usize
                 && !self.waits_for_first_nodes(run)
         })
@@ -78,6 +79,11 @@ impl Fleet {
         let awaited = !working && self.awaits_first_reports();
         let Some(run) = &mut self.platform.run else { return };
         if !run.manager_is_done() || working || awaited {
+            run.idle_since = None;
+            return;
+        }
+        if run.paused.is_some() && absent {
+            // The operator may be about to bring them back.
             run.idle_since = None;
             return;
         }

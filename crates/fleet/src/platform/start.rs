@@ -294,6 +294,7 @@ impl Fleet {
             manager: ManagerStep::Staging { since: now },
             idle_since: None,
             held_up_since: None,
+            paused: None,
             sources,
             on_target: u32::try_from(on_target).unwrap_or(u32::MAX),
             package,

@@ -120,6 +120,7 @@ pub(crate) fn run() -> Run {
         manager: ManagerStep::Confirmed { at: NOW },
         idle_since: None,
         held_up_since: None,
+        paused: None,
         tag: Some(RunTag(70)),
         sources: [release(0).version].into(),
         on_target: 0,

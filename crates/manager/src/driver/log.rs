@@ -53,6 +53,8 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
         | Fact::ManagerInstalling { .. }
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
+        | Fact::RunPaused { .. }
+        | Fact::RunResumed { .. }
         | Fact::RunEnded { .. }
         | Fact::EpochRaised { .. } => {}
     }
@@ -99,6 +101,8 @@ fn subject(fact: &Fact) -> Option<(u32, &str)> {
         | Fact::ManagerInstalling { .. }
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
+        | Fact::RunPaused { .. }
+        | Fact::RunResumed { .. }
         | Fact::RunEnded { .. }
         | Fact::FailureStopOver { .. }
         | Fact::EpochRaised { .. }

@@ -32,7 +32,7 @@ pub(crate) use field::{
 pub(crate) use object::{CoreFacts, Object};
 pub(crate) use permission::Permission;
 pub(crate) use resource::{Action, Affects, Area, Created, Key, Resource, Rows, Served, Verb};
-pub(crate) use shape::Shape;
+pub(crate) use shape::{Shape, validate};
 
 /// Every resource.
 pub(crate) static ALL: &[&Resource] = &[
@@ -86,6 +86,9 @@ pub(crate) static ALL: &[&Resource] = &[
     &command::UPGRADE,
     &command::UPGRADE_CHECK,
     &command::UPGRADE_START,
+    &command::UPGRADE_PAUSE,
+    &command::UPGRADE_RESUME,
+    &command::UPGRADE_STOP,
 ];
 
 /// The resource of this name in a part of the API.

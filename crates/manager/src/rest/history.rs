@@ -102,6 +102,8 @@ fn shown_by(wall: &WallMap, fact: &Fact) -> Fact {
         Fact::ManagerInstalling { .. }
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
+        | Fact::RunPaused { .. }
+        | Fact::RunResumed { .. }
         | Fact::RunEnded { .. }
         | Fact::FailureStopOver { .. }
         | Fact::EpochRaised { .. }

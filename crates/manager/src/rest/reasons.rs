@@ -73,6 +73,7 @@ pub(super) fn waits(waits: &Waits) -> answers::Waits {
         }
         Waits::FirstNodes { under_way } => waiting("first_nodes", [("under_way", json!(under_way))]),
         Waits::LostNodes { nodes } => waiting("lost_nodes", [("nodes", json!(nodes))]),
+        Waits::Paused { order } => waiting("paused", [("by", json!(order.by)), ("why", json!(order.why))]),
         Waits::Rest { ends_in } => waiting("rest", [("ends_in", json!(ends_in.0))]),
         Waits::AlwaysOnNodes => waiting("always_on_nodes", []),
         Waits::StartUp { limit_in } => waiting("start_up", [("limit_in", json!(limit_in.0))]),

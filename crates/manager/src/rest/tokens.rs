@@ -11,6 +11,7 @@ pub(super) fn outcome(outcome: &Outcome) -> &'static str {
         Outcome::Incomplete => "incomplete",
         Outcome::LimitReached => "limit_reached",
         Outcome::TooManyFailures { .. } => "too_many_failures",
+        Outcome::Stopped { .. } => "stopped",
         Outcome::ManagerRejected { .. } => "manager_rejected",
         Outcome::ManagerFellBack { .. } => "manager_fell_back",
         Outcome::Replaced => "replaced",

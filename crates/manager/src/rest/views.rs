@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use answers::{ManagementVm, Manager, PastRun, RefusedContact, Run, Tally, UpgradeStatus, UtcTime, WorkerVm};
+use answers::{
+    ManagementVm, Manager, PastRun, Paused, RefusedContact, Run, Tally, UpgradeStatus, UtcTime, WorkerVm,
+};
 use fleet::desired::{Owners, RunId};
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls};
 use fleet::platform::Fleet;
-use fleet::run::{EndedRun, Package};
+use fleet::run::{EndedRun, Package, Pause};
 use fleet::status::Status;
 use fleet::time::{Offset, Time, Wall};
 use fleet::version::Release;
@@ -92,6 +94,11 @@ impl ViewContext<'_> {
             policy: policy_shown(&run.policy),
             manager_step: manager_step(run.manager).into(),
             lock: lock(run.lock).into(),
+            paused: run.paused.as_ref().map(|Pause { since, order }| Paused {
+                since: UtcTime::of(wall.shown(*since)),
+                by: order.by.clone(),
+                why: order.why.clone(),
+            }),
             places_taken: u32::try_from(self.fleet.nodes().places().len()).unwrap_or(u32::MAX),
             places: run.policy.nodes_at_once,
             counts: self.counts(),

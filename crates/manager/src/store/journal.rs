@@ -72,7 +72,10 @@ pub fn kind_of(recorded: &Recorded) -> Option<Kind> {
             Event::NodeAdded { .. }
             | Event::NodeChanged { .. }
             | Event::NodeRemoved { .. }
-            | Event::Maintenance { .. } => Some(Kind::Operator),
+            | Event::Maintenance { .. }
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. }
+            | Event::RunStopped { .. } => Some(Kind::Operator),
             Event::ManagerStaged | Event::ManagerRejected { .. } | Event::ManagerStarted { .. } => {
                 Some(Kind::Platform)
             }
@@ -94,6 +97,8 @@ fn of_fact(fact: &Fact) -> Kind {
         | Fact::ManagerInstalling { .. }
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
+        | Fact::RunPaused { .. }
+        | Fact::RunResumed { .. }
         | Fact::RunEnded { .. }
         | Fact::FailureStopOver { .. } => Kind::Run,
         Fact::EpochRaised { .. }

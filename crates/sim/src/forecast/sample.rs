@@ -246,6 +246,8 @@ impl<'a> World<'a> {
                 | Fact::ManagerInstalling { .. }
                 | Fact::ManagerUpgraded { .. }
                 | Fact::LockLifted { .. }
+                | Fact::RunPaused { .. }
+                | Fact::RunResumed { .. }
                 | Fact::FailureStopOver { .. }
                 | Fact::EpochRaised { .. }
                 | Fact::ManagerStartFault { .. }

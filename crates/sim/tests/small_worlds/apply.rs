@@ -85,6 +85,18 @@ impl Transition<'_> {
                 self.state.budget.operator -= 1;
                 self.press_start();
             }
+            AtManager::OperatorPauses => {
+                self.state.budget.orders -= 1;
+                self.order(|run, order| Event::RunPaused { run, order });
+            }
+            AtManager::OperatorResumes => {
+                self.state.budget.orders -= 1;
+                self.order(|run, order| Event::RunResumed { run, order });
+            }
+            AtManager::OperatorStops => {
+                self.state.budget.orders -= 1;
+                self.order(|run, order| Event::RunStopped { run, order });
+            }
         }
     }
 

@@ -57,7 +57,7 @@ impl Canary {
 
     /// The world in which it must be found, with the smallest bounds that let it break its promise.
     pub(crate) fn world(self) -> SmallWorld {
-        let budget = |time, faults, operator| Budget { time, faults, operator };
+        let budget = |time, faults, operator| Budget { time, faults, operator, orders: 0 };
         let bounds = match self {
             Self::StaleTaken => SmallWorld { called: 0, ..messages_of_two_nodes() },
             Self::LateReportCounts => messages_of_one_node(),

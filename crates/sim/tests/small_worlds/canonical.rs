@@ -87,6 +87,7 @@ fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
             manager,
             idle_since,
             held_up_since,
+            paused,
             tag: _,
             sources: _,
             on_target,
@@ -98,7 +99,8 @@ fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
         };
         let grace = idle_since.map(|since| ahead(now, since + policy.absent_grace));
         let held_up = held_up_since.map(|since| ahead(now, since + policy.drain_limit));
-        (id, source, lock, step, grace, held_up, ahead(now, run.limit()), on_target).hash(state);
+        (id, source, lock, step, grace, held_up, paused.is_some(), ahead(now, run.limit()), on_target)
+            .hash(state);
     }
     if let Some(last) = last_run {
         let EndedRun { id, package: _, source: _, started_at: _, ended_at: _, outcome, tag: _, sources: _ } =

@@ -17,8 +17,8 @@ use super::worlds::SmallWorld;
 /// The most steps of a recovery. The longest that was observed has some sixty; a loop would never end.
 pub(crate) const STEPS: usize = 400;
 
-/// The budget when everything has healed: time may pass at every step.
-const HEALED: Budget = Budget { time: 1, faults: 0, operator: 0 };
+/// The budget when everything has healed: time may pass at every step, and the operator lets a paused run go on.
+const HEALED: Budget = Budget { time: 1, faults: 0, operator: 0, orders: 1 };
 
 /// The states from which recovery is known, with its duration.
 #[derive(Debug, Default)]
@@ -94,7 +94,8 @@ fn name(state: &State) -> u64 {
 fn priority_of(step: Step) -> Option<u8> {
     match step {
         Step::Manager(AtManager::Boots) | Step::Node(_, AtNode::Boots) => Some(0),
-        Step::Manager(AtManager::Stores | AtManager::Due) | Step::Node(_, AtNode::Due) => Some(1),
+        Step::Manager(AtManager::Stores | AtManager::Due | AtManager::OperatorResumes)
+        | Step::Node(_, AtNode::Due) => Some(1),
         Step::Node(_, AtNode::ReportArrives | AtNode::DesiredArrives) => Some(2),
         Step::Manager(AtManager::Staged | AtManager::Selects)
         | Step::Node(_, AtNode::Staged | AtNode::Selects | AtNode::Confirms) => Some(3),
@@ -102,7 +103,12 @@ fn priority_of(step: Step) -> Option<u8> {
         Step::TimePasses => Some(5),
         Step::LateArrives(_)
         | Step::Manager(
-            AtManager::Rejects | AtManager::LosesPower | AtManager::FallsBack | AtManager::OperatorStarts,
+            AtManager::Rejects
+            | AtManager::LosesPower
+            | AtManager::FallsBack
+            | AtManager::OperatorStarts
+            | AtManager::OperatorPauses
+            | AtManager::OperatorStops,
         )
         | Step::Node(
             _,

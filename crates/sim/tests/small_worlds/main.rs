@@ -75,6 +75,16 @@ fn one_node_with_any_two_operator_actions() {
 }
 
 #[test]
+fn one_node_with_any_two_orders_for_the_run() {
+    explore(worlds::orders_of_one_node(), 75_000);
+}
+
+#[test]
+fn two_nodes_and_one_place_with_any_two_orders_for_the_run() {
+    explore(worlds::orders_of_two_nodes(), 100_000);
+}
+
+#[test]
 fn one_node_with_any_overtaken_message() {
     explore(worlds::messages_of_one_node(), 100_000);
 }

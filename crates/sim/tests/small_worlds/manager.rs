@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use fleet::desired::RunId;
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::NodeId;
 use fleet::observed::Observed;
 use fleet::platform::{Applied, Event, Fleet, ManagerEffect, ManagerOutcome, ManagerReconciler};
-use fleet::run::Outcome;
+use fleet::run::{Order, Outcome};
 
 use super::canary::{self, Canary};
 use super::promises::Promise;
@@ -53,6 +54,12 @@ impl Transition<'_> {
             self.state.ids().for_each(|id| self.state.machine_mut(id).timeouts = 0);
             self.follow(applied);
         }
+    }
+
+    /// The operator orders the run under way to do something.
+    pub(crate) fn order(&mut self, order: fn(RunId, Order) -> Event) {
+        let run = self.fleet().platform.run.as_ref().map_or(RunId(0), |run| run.id);
+        self.apply_to_platform(order(run, Order { by: "ann".into(), why: String::new() }));
     }
 
     fn note_stored(&mut self) {
@@ -101,6 +108,8 @@ impl Transition<'_> {
             | Fact::ManagerInstalling { .. }
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
+            | Fact::RunPaused { .. }
+            | Fact::RunResumed { .. }
             | Fact::FailureStopOver { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }

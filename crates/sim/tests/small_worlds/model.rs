@@ -87,6 +87,9 @@ impl SmallWorld {
                 | AtManager::Boots
                 | AtManager::FallsBack
                 | AtManager::Due
+                | AtManager::OperatorPauses
+                | AtManager::OperatorResumes
+                | AtManager::OperatorStops
                 | AtManager::OperatorStarts => everybody,
             },
             Step::Node(_, what) => match what {
@@ -121,5 +124,5 @@ fn promise(promise: Promise) -> Property<SmallWorld> {
         };
     }
     kept!(Places LivingCalls ManagerFirst StaleCommands LateReports OnceBeforeTwice EndedRun OperatorsMode
-        Unconfirmed Complete PlatformState Deadlines SaysWhy)
+        Unconfirmed Complete PlatformState Deadlines SaysWhy Paused)
 }

@@ -69,6 +69,10 @@ impl State {
         may(AtManager::Stores, manager.stored.is_some());
         may(AtManager::Due, manager.fleet.next_deadline().is_some_and(|at| at <= self.now));
         may(AtManager::OperatorStarts, budget.operator > 0);
+        let Some(run) = manager.fleet.platform.run.as_ref().filter(|_| budget.orders > 0) else { return };
+        may(AtManager::OperatorPauses, run.paused.is_none());
+        may(AtManager::OperatorResumes, run.paused.is_some());
+        may(AtManager::OperatorStops, run.can_be_stopped());
     }
 
     /// Whether the newest report would change anything for the platform.

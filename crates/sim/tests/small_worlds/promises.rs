@@ -27,10 +27,11 @@ pub(crate) enum Promise {
     Deadlines,
     SaysWhy,
     Recovers,
+    Paused,
 }
 
 impl Promise {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Places,
         Self::LivingCalls,
         Self::ManagerFirst,
@@ -45,6 +46,7 @@ impl Promise {
         Self::Deadlines,
         Self::SaysWhy,
         Self::Recovers,
+        Self::Paused,
     ];
 
     pub(crate) const fn sentence(self) -> &'static str {
@@ -63,6 +65,7 @@ impl Promise {
             Self::Deadlines => "a deadline that has passed is dealt with",
             Self::SaysWhy => "a run that is under way says of every node what it waits for",
             Self::Recovers => "when everything heals, the run ends in time and every node serves",
+            Self::Paused => "no node is taken while the run is paused (G9)",
         }
     }
 }
@@ -135,8 +138,11 @@ impl Transition<'_> {
         broken.insert_unless(Promise::PlatformState, agrees);
     }
 
-    /// R5: judges the beginning of an attempt. Nodes that cannot be contacted are passed over (R11).
+    /// R5, G9: judges the beginning of an attempt. Nodes that cannot be contacted are passed over (R11).
     pub(crate) fn judge_turn(&mut self, id: NodeId) {
+        if self.fleet().platform.run.as_ref().is_some_and(|run| run.paused.is_some()) {
+            self.state.broken.insert(Promise::Paused);
+        }
         let timeouts = |id| self.state.machine(id).timeouts;
         let passed_over = |(other, node): (NodeId, &Node)| {
             let waits = matches!(node.progress, Progress::Pending { .. }) && !node.contact.is_lost();

@@ -25,6 +25,8 @@ pub(crate) enum Reached {
     RepeatComplete,
     Replaced,
     OverallLimit,
+    Paused,
+    Stopped,
 }
 
 impl Reached {
@@ -43,6 +45,8 @@ impl Reached {
             Self::RepeatComplete => "a repeat is complete",
             Self::Replaced => "a run is started in the place of another",
             Self::OverallLimit => "a run stops at the overall limit",
+            Self::Paused => "a run is paused while a node is out of service",
+            Self::Stopped => "the operator has stopped a run",
         };
         Property::sometimes(
             name,
@@ -82,6 +86,12 @@ impl Reached {
                 },
                 Self::Replaced => |_, state| outcome(state) == Some(&Outcome::Replaced),
                 Self::OverallLimit => |_, state| outcome(state) == Some(&Outcome::LimitReached),
+                Self::Paused => |_, state| {
+                    let run = state.manager.fleet.platform.run.as_ref();
+                    let out = state.machines.iter().any(|machine| machine.is_out_for_a_run());
+                    out && run.is_some_and(|run| run.paused.is_some())
+                },
+                Self::Stopped => |_, state| matches!(outcome(state), Some(Outcome::Stopped { .. })),
             },
         )
     }

@@ -30,6 +30,8 @@ pub(crate) struct Budget {
     pub(crate) faults: u8,
     /// The operator puts the first node into maintenance mode or takes it out, or starts the package again.
     pub(crate) operator: u8,
+    /// The operator pauses, resumes or stops the run under way.
+    pub(crate) orders: u8,
 }
 
 /// A running process of the node's program.

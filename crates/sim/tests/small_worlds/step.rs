@@ -50,6 +50,9 @@ pub(crate) enum AtManager {
     FallsBack,
     Due,
     OperatorStarts,
+    OperatorPauses,
+    OperatorResumes,
+    OperatorStops,
 }
 
 impl fmt::Display for Step {
@@ -98,6 +101,9 @@ impl AtManager {
             Self::FallsBack => "falls back",
             Self::Due => "handles its deadline",
             Self::OperatorStarts => "the operator starts the package again",
+            Self::OperatorPauses => "the operator pauses the run",
+            Self::OperatorResumes => "the operator resumes the run",
+            Self::OperatorStops => "the operator stops the run",
         }
     }
 }

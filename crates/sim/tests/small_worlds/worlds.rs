@@ -72,7 +72,7 @@ const fn slot(minor: u16) -> Slot {
 pub(crate) fn faults_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with faults",
-        budget: Budget { time: 2, faults: 3, operator: 0 },
+        budget: Budget { time: 2, faults: 3, operator: 0, orders: 0 },
         reaches: &[
             Reached::Complete,
             Reached::Incomplete,
@@ -92,7 +92,7 @@ pub(crate) fn faults_of_one_node() -> SmallWorld {
 pub(crate) fn operator_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with an operator",
-        budget: Budget { time: 2, faults: 1, operator: 2 },
+        budget: Budget { time: 2, faults: 1, operator: 2, orders: 0 },
         reaches: &[
             Reached::Complete,
             Reached::OperatorsNodeUpgraded,
@@ -103,13 +103,33 @@ pub(crate) fn operator_of_one_node() -> SmallWorld {
     }
 }
 
+/// One node, two orders for the run at any point, and one fault.
+pub(crate) fn orders_of_one_node() -> SmallWorld {
+    SmallWorld {
+        name: "one node with orders",
+        budget: Budget { time: 2, faults: 1, operator: 0, orders: 2 },
+        reaches: &[Reached::Complete, Reached::TimedOut, Reached::Paused, Reached::Stopped],
+        ..one_node()
+    }
+}
+
+/// Two nodes, one place, and two orders for the run at any point.
+pub(crate) fn orders_of_two_nodes() -> SmallWorld {
+    SmallWorld {
+        name: "two nodes with orders and one place",
+        budget: Budget { time: 1, faults: 0, operator: 0, orders: 2 },
+        reaches: &[Reached::Complete, Reached::Full, Reached::Paused, Reached::Stopped],
+        ..two_nodes()
+    }
+}
+
 /// One node, any one overtaken message in transit at a time, and one fault.
 pub(crate) fn messages_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with messages that are overtaken",
         held_up: 1,
         overtaken: Overtaken::All,
-        budget: Budget { time: 2, faults: 1, operator: 0 },
+        budget: Budget { time: 2, faults: 1, operator: 0, orders: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::FellBack, Reached::ManagerFellBack],
         ..one_node()
     }
@@ -120,7 +140,7 @@ pub(crate) fn calls_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with calls and one place",
         called: 2,
-        budget: Budget { time: 2, faults: 0, operator: 0 },
+        budget: Budget { time: 2, faults: 0, operator: 0, orders: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::TriedTwice, Reached::Full],
         ..two_nodes()
     }
@@ -130,7 +150,7 @@ pub(crate) fn calls_of_two_nodes() -> SmallWorld {
 pub(crate) fn faults_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with faults and one place",
-        budget: Budget { time: 1, faults: 1, operator: 0 },
+        budget: Budget { time: 1, faults: 1, operator: 0, orders: 0 },
         reaches: &[Reached::Complete, Reached::Incomplete, Reached::FellBack, Reached::Full],
         ..two_nodes()
     }
@@ -141,7 +161,7 @@ pub(crate) fn messages_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with commands that are overtaken and one place",
         held_up: 1,
-        budget: Budget { time: 1, faults: 0, operator: 0 },
+        budget: Budget { time: 1, faults: 0, operator: 0, orders: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::Full],
         ..two_nodes()
     }
@@ -153,7 +173,7 @@ pub(crate) fn three_nodes() -> SmallWorld {
         name: "three nodes and two places",
         nodes: 3,
         places: 2,
-        budget: Budget { time: 1, faults: 0, operator: 0 },
+        budget: Budget { time: 1, faults: 0, operator: 0, orders: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::Full],
         ..SmallWorld::default()
     }

@@ -61,6 +61,36 @@ pub(crate) static UPGRADE_START: Resource = Resource {
     ..command(Area::CommandPlatform, "upgrade_start")
 };
 
+/// What reasons are: they stand in the history and in lists.
+pub(crate) const REASON_SHAPE: Shape = Shape::Text(250);
+
+/// Why a run is paused, resumed or stopped.
+pub(crate) const REASON: Field = Field::text("reason", REASON_SHAPE)
+    .or_empty()
+    .help("Why, for the history and for whoever looks at the upgrade.");
+
+/// Takes no further node.
+pub(crate) static UPGRADE_PAUSE: Resource = Resource {
+    help: "Takes no further node until the upgrade is resumed. Nodes under way finish; the limit of the run is not moved.",
+    fields: &[REASON],
+    ..command(Area::CommandPlatform, "upgrade_pause")
+};
+
+/// Goes on with a paused run.
+pub(crate) static UPGRADE_RESUME: Resource = Resource {
+    help: "Goes on with a paused upgrade.",
+    fields: &[REASON],
+    ..command(Area::CommandPlatform, "upgrade_resume")
+};
+
+/// Ends a run.
+pub(crate) static UPGRADE_STOP: Resource = Resource {
+    help: "Ends the upgrade: nodes whose calls have not cleared go back to service at once, those that restart finish, and \
+           every node keeps the release that it has. The same package takes the rest later.",
+    fields: &[REASON],
+    ..command(Area::CommandPlatform, "upgrade_stop")
+};
+
 const PACKAGE: Field = Field::text("package", Shape::Text(100))
     .or(Initial::Text(""))
     .help("The package, by the hash of its manifest; the only one if it is not said.");

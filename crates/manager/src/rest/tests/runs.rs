@@ -174,3 +174,39 @@ async fn expired_package_is_refused_at_its_upload_and_at_a_start_but_not_to_fini
     let installed = Some(held.verified.hash());
     assert_eq!(crate::packages::expired(&held.verified, installed, jiff::civil::date(2026, 1, 1)), None);
 }
+
+#[tokio::test]
+async fn run_is_paused_resumed_and_stopped_with_who_and_why_in_its_history_g9() {
+    let kit = Kit::new().await;
+    kit.upload_package().await;
+    kit.add_node(1).await;
+    kit.report(1, OLD).await;
+    let order = async |what: &str, body: Value| {
+        kit.call("POST", &format!("/command/v1/platform/upgrade_{what}/"), body).await
+    };
+    let none = order("pause", json!({})).await.expect(409);
+    assert_eq!(none["error"], "no upgrade is under way");
+    kit.call("POST", START, json!({})).await.expect(202);
+    let long = order("pause", json!({"reason": "x".repeat(251)})).await.expect(400);
+    assert!(long["upgrade_pause"]["reason"].is_array(), "{long}");
+    order("resume", json!({})).await.expect(409);
+    let paused = order("pause", json!({"reason": "the board meets"})).await.expect(202);
+    assert_eq!(paused["data"]["run"], 1);
+    order("pause", json!({})).await.expect(409);
+    let run = kit.get("/status/v1/upgrade/").await.expect(200)["run"].clone();
+    assert_eq!((&run["paused"]["by"], &run["paused"]["why"]), (&json!("admin"), &json!("the board meets")));
+    order("resume", json!({})).await.expect(202);
+    assert_eq!(kit.get("/status/v1/upgrade/").await.expect(200)["run"]["paused"], Value::Null);
+    kit.committer.apply(Event::ManagerStaged).await.unwrap();
+    let restarting = order("stop", json!({})).await.expect(409);
+    assert!(restarting["error"].as_str().unwrap().contains("restarting into the release"), "{restarting}");
+    let started = Event::ManagerStarted { release: NEW, fell_back: None, wall: None };
+    kit.committer.apply(started).await.unwrap();
+    order("stop", json!({"reason": "wrong night"})).await.expect(202);
+    let status = kit.get("/status/v1/upgrade/").await.expect(200);
+    assert_eq!((&status["run"], &status["last_run"]["outcome"]), (&Value::Null, &json!("stopped")));
+    let history = kit.get("/history/v1/upgrade/1/").await.expect(200)["facts"].to_string();
+    for said in ["paused by admin: the board meets", "resumed by admin", "stopped by admin: wrong night"] {
+        assert!(history.contains(said), "{said}: {history}");
+    }
+}

@@ -4,6 +4,7 @@ mod admission;
 mod companions;
 mod held_packages;
 mod obstacles;
+mod orders;
 mod policy;
 mod precheck;
 mod restore_point;
@@ -20,5 +21,9 @@ pub(super) use policy::shown as policy_shown;
 pub(super) use upload_store::{IDLE, UploadLocks};
 
 pub(super) fn routes() -> Router<Api> {
-    Router::new().merge(start::routes()).merge(held_packages::routes()).merge(upload::routes())
+    Router::new()
+        .merge(start::routes())
+        .merge(orders::routes())
+        .merge(held_packages::routes())
+        .merge(upload::routes())
 }

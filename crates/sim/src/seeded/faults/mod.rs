@@ -65,7 +65,10 @@ impl World {
             | Action::MakeDuty { .. }
             | Action::Start { .. }
             | Action::Restart { .. }
-            | Action::RestorePoint => self.operate(action),
+            | Action::RestorePoint
+            | Action::Pause
+            | Action::Resume
+            | Action::Stop => self.operate(action),
         }
     }
 

@@ -1,9 +1,11 @@
 //! What the simulated operator does: maintenance mode, nodes, Start, restarts of the Management Node. An action that is
 //! not possible at its time is counted and has no effect.
 
+use fleet::desired::RunId;
 use fleet::node::{Duty, NodeId};
 use fleet::platform::Event;
 use fleet::policy::Policy;
+use fleet::run::Order;
 use fleet::time::Span;
 use fleet::version::Version;
 
@@ -42,6 +44,12 @@ impl World {
             Action::MakeDuty { node, duty } => self.change_duty(node, duty),
             Action::Start { version } => self.start(version),
             Action::Restart { away } => self.manager_ends(away, away),
+            Action::Pause | Action::Resume | Action::Stop if self.fleet().platform.run.is_none() => {
+                self.counts.impossible.note(action.kind());
+            }
+            Action::Pause => self.pause_run(),
+            Action::Resume => self.resume_run(),
+            Action::Stop => self.stop_run(),
             Action::RestorePoint => self.manager.restore_points.push(self.manager.store.clone()),
             Action::NodeCrash { .. }
             | Action::NodeOff { .. }
@@ -76,6 +84,31 @@ impl World {
             self.copies_off(Some(id));
             self.forget_node(id);
         }
+    }
+
+    fn pause_run(&mut self) {
+        let (run, order) = self.order();
+        if self.apply_to_platform(Event::RunPaused { run, order }) == CommitResult::Committed {
+            self.truth.paused = true;
+        }
+    }
+
+    /// A commit that fails at its last step is found at the next start, so the run may go on in any case.
+    pub(crate) fn resume_run(&mut self) {
+        let (run, order) = self.order();
+        self.truth.paused = false;
+        self.apply_to_platform(Event::RunResumed { run, order });
+    }
+
+    fn stop_run(&mut self) {
+        let (run, order) = self.order();
+        self.apply_to_platform(Event::RunStopped { run, order });
+    }
+
+    /// An order for the run under way.
+    fn order(&self) -> (RunId, Order) {
+        let run = self.fleet().platform.run.as_ref().map_or(RunId(0), |run| run.id);
+        (run, Order { by: "ann".into(), why: String::new() })
     }
 
     fn rename_node(&mut self, id: NodeId, change: u64) {

@@ -77,6 +77,7 @@ impl World {
             OperatorAction::Change => self.rates.operator.change_every,
             OperatorAction::Start => self.rates.operator.start_every,
             OperatorAction::Restart => self.rates.operator.restart_every,
+            OperatorAction::Order => self.rates.operator.order_every,
             // Only in worlds that restore the Management Node.
             OperatorAction::RestorePoint => {
                 let machines = &self.rates.machines;
@@ -173,6 +174,12 @@ impl World {
                 Action::Restart { away: draw.span(Span::seconds(2), Span::seconds(50)) }
             }
             OperatorAction::RestorePoint => Action::RestorePoint,
+            // Whatever the run does, so that nothing else decides which one it is.
+            OperatorAction::Order => match choice {
+                0 => Action::Stop,
+                1..4 => Action::Pause,
+                _ => Action::Resume,
+            },
             OperatorAction::Change if coin => Action::Rename { node: one?, change: number + 1 },
             OperatorAction::Change => Action::MakeDuty { node: one?, duty: self.other_duty(one?) },
         })

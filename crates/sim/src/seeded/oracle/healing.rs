@@ -95,6 +95,7 @@ impl World {
         let until = self.now + self.bound();
         while !self.others_are_done() && self.violations.is_empty() {
             self.start_what_is_missed();
+            self.resume_what_is_paused();
             if !self.step() || self.now > until {
                 let who = self.who_waits();
                 let too_late = self.too_late(until);
@@ -115,6 +116,14 @@ impl World {
             let Some(machine) = self.nodes.get_mut(&id).filter(|machine| !machine.powered) else { continue };
             machine.powered = true;
             self.boot_after(id, STARTS_WITHIN);
+        }
+    }
+
+    /// The operator lets a paused run go on. A Management Node that is restored may have one again.
+    fn resume_what_is_paused(&mut self) {
+        let paused = self.fleet().platform.run.as_ref().is_some_and(|run| run.paused.is_some());
+        if paused && self.manager.up {
+            self.resume_run();
         }
     }
 

@@ -13,7 +13,7 @@ use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, Node, NodeId, Power};
 use fleet::platform::{Applied, Fleet};
 use fleet::progress::{Ending, Failure, Phase, Progress};
-use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
+use fleet::run::{EndedRun, Lock, ManagerStep, Order, Outcome, Run};
 use fleet::starts::Duplicate;
 use fleet::time::{Offset, Time};
 use fleet::version::Release;
@@ -39,6 +39,7 @@ struct RunView {
     target: Release,
     limit: Time,
     lock: Lock,
+    paused: Option<Order>,
     manager: Step,
 }
 
@@ -105,8 +106,15 @@ impl History {
         match fact {
             Fact::RunStarted { run, source, target, limit } => {
                 let (run, source, target, limit) = (*run, *source, *target, *limit);
-                let under_way =
-                    RunView { run, source, target, limit, lock: Lock::Held, manager: Step::Staging };
+                let under_way = RunView {
+                    run,
+                    source,
+                    target,
+                    limit,
+                    lock: Lock::Held,
+                    paused: None,
+                    manager: Step::Staging,
+                };
                 let before = self.run.replace(under_way);
                 for (id, view) in self.nodes.iter_mut().filter(|(_, view)| !view.place.is_attempt()) {
                     let upgraded = view.duplicate.is_none() && runs(id, target);
@@ -125,6 +133,8 @@ impl History {
                 let before = std::mem::replace(&mut under_way.lock, Lock::Lifted);
                 (before == Lock::Lifted).then(|| format!("repeated: {fact}"))
             }
+            Fact::RunPaused { run, order } => self.paused(*run, Some(order), fact),
+            Fact::RunResumed { run, order: _ } => self.paused(*run, None, fact),
             Fact::RunEnded { run, outcome } => {
                 self.last = Some((*run, outcome.clone()));
                 self.nodes.values_mut().for_each(NodeView::stop);
@@ -143,6 +153,17 @@ impl History {
                 (!before).then(|| format!("repeated: {fact}"))
             }
             Fact::Node { node, name, what } => self.note_of(*node, name, what),
+        }
+    }
+
+    /// A pause begins or ends.
+    fn paused(&mut self, of: RunId, order: Option<&Order>, fact: &Fact) -> Option<String> {
+        match self.run.as_mut().filter(|run| run.run == of && run.paused.is_some() != order.is_some()) {
+            Some(run) => {
+                run.paused = order.cloned();
+                None
+            }
+            None => Some(format!("{fact}: {:?}", self.run)),
         }
     }
 
@@ -229,7 +250,8 @@ impl RunView {
             ManagerStep::Confirmed { .. } => Step::Confirmed,
         };
         let (target, limit) = (run.package.release, run.limit());
-        Self { run: run.id, source: run.source, target, limit, lock: run.lock, manager }
+        let paused = run.paused.as_ref().map(|pause| pause.order.clone());
+        Self { run: run.id, source: run.source, target, limit, lock: run.lock, paused, manager }
     }
 }
 

@@ -266,6 +266,7 @@ impl World {
             Outcome::Incomplete
             | Outcome::LimitReached
             | Outcome::TooManyFailures { .. }
+            | Outcome::Stopped { .. }
             | Outcome::ManagerFellBack { .. }
             | Outcome::ManagerRejected { .. }
             | Outcome::Replaced => return,

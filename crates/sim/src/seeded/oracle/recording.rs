@@ -92,6 +92,7 @@ impl World {
             Outcome::Incomplete => reached.incomplete += 1,
             Outcome::LimitReached => reached.limit += 1,
             Outcome::TooManyFailures { .. } => reached.stopped += 1,
+            Outcome::Stopped { .. } => reached.stopped_by_operator += 1,
             Outcome::ManagerFellBack { .. } | Outcome::ManagerRejected { .. } => {
                 reached.manager_fell_back += 1
             }
@@ -111,6 +112,7 @@ impl World {
         let policy = self.fleet().platform.run.as_ref().map(|run| run.policy.clone());
         self.truth.limit = policy.as_ref().map_or(0, |policy| policy.nodes_at_once);
         self.truth.stop = policy.as_ref().map(Stop::of).unwrap_or_default();
+        self.truth.paused = self.fleet().platform.run.as_ref().is_some_and(|run| run.paused.is_some());
         let machines =
             |id| std::iter::once(id).chain(self.machines_of(id).filter(|machine| is_copy(*machine)));
         let nodes = self.fleet().nodes().iter();
@@ -184,6 +186,9 @@ impl World {
             | Event::ManagerChecked { .. }
             | Event::WallClock { .. }
             | Event::ClockOffset { .. }
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. }
+            | Event::RunStopped { .. }
             | Event::DeadlinePassed => {}
         }
     }
@@ -231,6 +236,7 @@ impl World {
             Fact::Node { node, what: NodeFact::Duplicated(_), .. } => self.check_duplicate(*node),
             Fact::Node { node, what: NodeFact::DuplicateOver, .. } => self.note_one(*node),
             Fact::RunEnded { outcome, .. } => {
+                self.truth.paused = false;
                 self.count_outcome(outcome);
                 self.check_outcome(outcome);
             }
@@ -239,6 +245,8 @@ impl World {
             | Fact::ManagerInstalling { .. }
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
+            | Fact::RunPaused { .. }
+            | Fact::RunResumed { .. }
             | Fact::FailureStopOver { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }

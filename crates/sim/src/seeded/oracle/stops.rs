@@ -15,6 +15,7 @@ use super::truth::Known;
 use crate::seeded::world::World;
 use crate::seeded::world::copies::identity;
 
+const PAUSED: &str = "no node is taken while the run is paused (G9)";
 const STOPS: &str = "no node is taken after too many have failed (G8)";
 const STALE: &str = "a rejection in an earlier run is none in this one (R9, R24)";
 const ON_TARGET: &str = "a node that runs the release of the run is not taken (R9)";
@@ -38,6 +39,9 @@ impl World {
     pub(crate) fn check_taken(&mut self, id: NodeId) {
         if self.is_compromised(id) {
             return;
+        }
+        if self.truth.paused {
+            self.violation(PAUSED, format!("node{id}"));
         }
         let Some(run) = &self.fleet().platform.run else { return };
         let (target, on_target) = (run.package.release, u64::from(run.on_target));

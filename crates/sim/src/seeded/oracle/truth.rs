@@ -58,6 +58,8 @@ pub(crate) struct Truth {
     pub(crate) limit: u32,
     /// The failure threshold of the last run that was started.
     pub(crate) stop: Stop,
+    /// The operator has paused the run under way.
+    pub(crate) paused: bool,
     /// The manager was restored at least once.
     pub(crate) amnesia: bool,
     /// The time of each machine's last report at the last restore.

@@ -173,6 +173,8 @@ pub struct OperatorRates {
     pub start_every: Option<Span>,
     /// Restarts the Management Node.
     pub restart_every: Option<Span>,
+    /// Pauses, resumes or stops a run.
+    pub order_every: Option<Span>,
 }
 
 impl FaultRates {
@@ -308,6 +310,7 @@ fn operator(draw: &mut Draw) -> OperatorRates {
         nodes_every: every(draw, 400, Span::minutes(30), Span::hours(4)),
         start_every: every(draw, 800, Span::minutes(20), Span::hours(4)),
         restart_every: every(draw, 400, Span::minutes(30), Span::hours(4)),
+        order_every: every(draw, 400, Span::minutes(10), Span::hours(2)),
     }
 }
 

@@ -83,10 +83,12 @@ pub enum Kind {
     FalseReport,
     /// A node's machine is copied, and both run.
     Clone,
+    /// The operator pauses, resumes or stops a run.
+    Order,
 }
 
 /// How many kinds there are.
-const KINDS: usize = 40;
+const KINDS: usize = 41;
 
 impl Kind {
     /// All of them, each with the name that tables print.
@@ -131,6 +133,7 @@ impl Kind {
         (Self::ManagerStartFault, "manager would not start again"),
         (Self::FalseReport, "compromised node lies"),
         (Self::Clone, "node copied"),
+        (Self::Order, "operator: run paused, resumed or stopped"),
     ];
 }
 

@@ -59,6 +59,9 @@ pub enum Action {
     StartFault { node: NodeId, lasts: Span },
     ManagerStartFault { lasts: Span },
     Clone { node: NodeId, lasts: Span },
+    Pause,
+    Resume,
+    Stop,
 }
 
 impl Action {
@@ -89,6 +92,7 @@ impl Action {
             Self::StartFault { .. } => Kind::StartFault,
             Self::ManagerStartFault { .. } => Kind::ManagerStartFault,
             Self::Clone { .. } => Kind::Clone,
+            Self::Pause | Self::Resume | Self::Stop => Kind::Order,
         }
     }
 
@@ -133,6 +137,9 @@ impl Action {
             ["StartFault", id, "for", span] => Self::StartFault { node: node(id)?, lasts: seconds(span)? },
             ["ManagerStartFault", "for", span] => Self::ManagerStartFault { lasts: seconds(span)? },
             ["Clone", id, "for", span] => Self::Clone { node: node(id)?, lasts: seconds(span)? },
+            ["Pause"] => Self::Pause,
+            ["Resume"] => Self::Resume,
+            ["Stop"] => Self::Stop,
             _ => return None,
         })
     }
@@ -196,6 +203,9 @@ impl fmt::Display for Action {
             Self::StartFault { node, lasts } => write!(f, "StartFault node{node} for {}", Seconds(*lasts)),
             Self::ManagerStartFault { lasts } => write!(f, "ManagerStartFault for {}", Seconds(*lasts)),
             Self::Clone { node, lasts } => write!(f, "Clone node{node} for {}", Seconds(*lasts)),
+            Self::Pause => f.write_str("Pause"),
+            Self::Resume => f.write_str("Resume"),
+            Self::Stop => f.write_str("Stop"),
         }
     }
 }

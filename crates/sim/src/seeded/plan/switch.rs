@@ -39,11 +39,12 @@ pub enum Switch {
     StartFaults,
     ManagerStartFaults,
     Copies,
+    Orders,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Lost,
         Self::Doubled,
         Self::Late,
@@ -77,6 +78,7 @@ impl Switch {
         Self::StartFaults,
         Self::ManagerStartFaults,
         Self::Copies,
+        Self::Orders,
     ];
 
     /// The switch of this name.
@@ -120,6 +122,7 @@ impl Switch {
             Self::StartFaults => machines.start_fault_every = None,
             Self::ManagerStartFaults => machines.manager_start_fault_every = None,
             Self::Copies => machines.clone_every = None,
+            Self::Orders => operator.order_every = None,
         }
     }
 
@@ -158,7 +161,8 @@ impl Switch {
             | Self::Restarts
             | Self::StartFaults
             | Self::ManagerStartFaults
-            | Self::Copies => true,
+            | Self::Copies
+            | Self::Orders => true,
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Reached {
     pub manager_fell_back: u64,
     /// Runs that stopped by themselves after too many failures.
     pub stopped: u64,
+    /// Runs that the operator stopped.
+    pub stopped_by_operator: u64,
     /// Runs that were started with nodes on other releases than the Management Node.
     pub from_mixture: u64,
     /// Of these, runs that were started with a node on the target release.
@@ -39,13 +41,14 @@ pub struct Reached {
 
 impl Reached {
     /// The sums, each with the name that tables print.
-    pub fn sums(&self) -> [(&'static str, u64); 14] {
+    pub fn sums(&self) -> [(&'static str, u64); 15] {
         let Self {
             complete,
             incomplete,
             limit,
             manager_fell_back,
             stopped,
+            stopped_by_operator,
             from_mixture,
             on_target,
             replaced,
@@ -62,6 +65,7 @@ impl Reached {
             ("limit", limit),
             ("manager fell back", manager_fell_back),
             ("stopped after too many failures", stopped),
+            ("stopped by the operator", stopped_by_operator),
             ("started from a mixture", from_mixture),
             ("started with nodes on the target", on_target),
             ("replaced", replaced),
@@ -80,6 +84,7 @@ impl Reached {
         self.limit += other.limit;
         self.manager_fell_back += other.manager_fell_back;
         self.stopped += other.stopped;
+        self.stopped_by_operator += other.stopped_by_operator;
         self.from_mixture += other.from_mixture;
         self.on_target += other.on_target;
         self.replaced += other.replaced;

@@ -155,11 +155,19 @@ pub(crate) enum OperatorAction {
     Restart,
     RestorePoint,
     Change,
+    Order,
 }
 
 impl OperatorAction {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Maintenance, Self::Nodes, Self::Start, Self::Restart, Self::RestorePoint, Self::Change];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Maintenance,
+        Self::Nodes,
+        Self::Start,
+        Self::Restart,
+        Self::RestorePoint,
+        Self::Change,
+        Self::Order,
+    ];
 
     pub(crate) fn kind(self) -> Kind {
         match self {
@@ -169,6 +177,7 @@ impl OperatorAction {
             Self::Restart => Kind::Restart,
             Self::RestorePoint => Kind::RestorePoint,
             Self::Change => Kind::Change,
+            Self::Order => Kind::Order,
         }
     }
 }
