@@ -44,7 +44,8 @@ impl Supervision for Parent {
 
 /// Serves until the next release is selected or the process is asked to end.
 pub(crate) fn serve(root: &Path) -> Result<(), Failure> {
-    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false);
+    log.fmt_fields(edge::log::VisibleFields).init();
     let runtime = tokio::runtime::Runtime::new()?;
     let served = runtime.block_on(serve_until_the_end(root));
     runtime.shutdown_background();
