@@ -35,7 +35,7 @@ pub(crate) const SYSTEM_LOCATION: Field =
 
 /// The certificate that it shows to callers.
 pub(crate) const TLS_CERTIFICATE: Field = Field::to_one("tls_certificate", "tls_certificate").or_null().needing(Permission::ChangeTrust).help(
-    "The TLS certificate that the node shows for SIP over TLS. The field nodes of the certificate does the same.",
+    "The TLS certificate that the node shows for SIP over TLS. The field nodes of the certificate does the same; both are for who may change certificates.",
 );
 
 /// Its host name, which with the domain is one of its names in certificates.

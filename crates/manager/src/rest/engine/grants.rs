@@ -9,7 +9,7 @@ use super::write::Change;
 use crate::resources::configuration::account::{self, ACCOUNT};
 use crate::resources::configuration::oauth2_client::{self, OAUTH2_CLIENT};
 use crate::resources::configuration::role::{PERMISSIONS, ROLE};
-use crate::resources::{Object, Permission};
+use crate::resources::{Field, Object, Permission};
 use crate::rest::error::{Kind, Refusal};
 use crate::store::accounts::permissions_of;
 use crate::store::{StoreError, Transaction};
@@ -48,7 +48,7 @@ fn of_fields(change: &Change) -> impl Iterator<Item = Permission> {
         Change::Changed { from, to, children: _ } => (Some(from), Some(to)),
         Change::Removed { object: _, children: _ } => (None, None),
     };
-    let differs = move |field: &crate::resources::Field, to: &Object| match from {
+    let differs = move |field: &Field, to: &Object| match from {
         None => !to.get(field).is_null(),
         Some(from) => from.get(field) != to.get(field),
     };

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use fleet::platform::Event;
+use fleet::platform::{Event, Fleet};
 use fleet::run::{Order, Run};
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,7 @@ use crate::rest::error::{FieldErrors, Kind, Refusal};
 use crate::rest::json::Json;
 use crate::rest::request::{AuthenticatedUser, Fields};
 use crate::rest::route::both;
+use crate::store::Transaction;
 
 const PAUSE: &str = "/api/admin/command/v1/platform/upgrade_pause/";
 const RESUME: &str = "/api/admin/command/v1/platform/upgrade_resume/";
@@ -52,7 +53,7 @@ async fn order(
     Fields(body): Fields,
 ) -> Result<Response, Refusal> {
     let order = Order { by, why: reason(&body, what)? };
-    let change = move |_: &crate::store::Transaction<'_>, fleet: &fleet::platform::Fleet, _| {
+    let change = move |_: &Transaction<'_>, fleet: &Fleet, _| {
         let Some(run) = &fleet.platform.run else {
             return Err(Refusal::new(
                 Kind::Conflict,
